@@ -1,0 +1,6 @@
+// All of NyaMesh's public API.
+#pragma once
+
+#include <nyamesh/message_bus.h>
+#include <nyamesh/names.h>
+#include <nyamesh/p2p_box.h>

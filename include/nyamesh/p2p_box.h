@@ -1,0 +1,97 @@
+// P2PBox: a node. One id, one transport, the bus shared with the other nodes of this process.
+//
+//     auto alice = nyamesh::P2PBox::open("alice").value();
+//     auto bob = nyamesh::P2PBox::open("bob").value();
+//     bob.on("chat.message", [](const nyamesh::IntentBox& intent, std::string_view from) { … });
+//     alice.send("bob", nyamesh::IntentBox("chat.message", {{"text", "Hello P2P!"}}));
+//
+// Threads: every function but the destructor and moves may be called from any thread, also from
+// inside handlers. Destroying a P2PBox inside a handler, its own included, is fine.
+#pragma once
+
+#include <nyamesh/handler.h>
+#include <nyamesh/intent_box.h>
+#include <nyamesh/message_bus.h>
+#include <nyamesh/send_error.h>
+#include <nyamesh/send_opts.h>
+#include <nyamesh/transport.h>
+#include <nyamesh/transport_kind.h>
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <string_view>
+
+namespace nyamesh {
+
+struct P2PBoxOptions {
+    // The bus to be on; null: MessageBus::global().
+    std::shared_ptr<MessageBus> bus;
+    // Where the handlers run; null: on the thread of whoever sends in this process, and on the bus's delivery
+    // thread for what comes from a wire.
+    std::shared_ptr<nya::Executor> executor;
+    // How many envelopes may wait for this node; 0: the bus's limit.
+    std::size_t queue_limit = 0;
+};
+
+class P2PBox {
+public:
+    // Errors: SerializationError(invalid_name), BusError(duplicate_id), NetworkError(unsupported).
+    static std::expected<P2PBox, SendError> open(std::string_view id, TransportKind kind = TransportKind::InProcess,
+                                                 P2PBoxOptions options = {});
+    // On a transport of your own; `transport->node_id()` is the id.
+    static std::expected<P2PBox, SendError> open(std::unique_ptr<Transport> transport, P2PBoxOptions options = {});
+
+    P2PBox(P2PBox&&) noexcept;
+    P2PBox& operator=(P2PBox&&) noexcept;
+    ~P2PBox();  // closes
+
+    // Calls `handler` (see handler.h) for each intent of that name, after the handlers registered
+    // before it. Errors: SerializationError(invalid_name), BusError(closed).
+    template <class F>
+    std::expected<Registration, SendError> on(std::string_view intent_name, F&& handler) {
+        return add_handler(intent_name, make_handler(std::forward<F>(handler)), false);
+    }
+    // The same, for the next such intent only.
+    template <class F>
+    std::expected<Registration, SendError> on_once(std::string_view intent_name, F&& handler) {
+        return add_handler(intent_name, make_handler(std::forward<F>(handler)), true);
+    }
+    // Removes all handlers of that intent; how many there were. After off() on this thread they are not called
+    // again. Outside any handler it returns after a running call has ended; inside one it never waits.
+    std::expected<std::size_t, SendError> off(std::string_view intent_name);
+
+    // The guide's flow: does the bus know `to`, it delivers; else the transport sends.
+    // In process: if `to` is idle its handlers have run when this returns; if it is busy the envelope waits its turn.
+    // Errors: NodeNotFound, BusError(closed, backpressure), what the transport reports, and with
+    // Wait::Handled also BusError(no_handler, handler_failed, would_deadlock) and Timeout.
+    std::expected<void, SendError> send(std::string_view to, const IntentBox& intent, const SendOpts& opts = {});
+    // Sugar (Level 2): see split_sugar() in names.h.
+    std::expected<void, SendError> send(std::string_view to, std::string_view text, const SendOpts& opts = {});
+    std::expected<void, SendError> send(std::string_view to, const char* text, const SendOpts& opts = {});
+    // The fastest: to a node of this process that resolve() found.
+    std::expected<void, SendError> send(const NodeRef& to, const IntentBox& intent, const SendOpts& opts = {});
+
+    // A handle to a node of this process. NodeNotFound if there is none of that name.
+    std::expected<NodeRef, SendError> resolve(std::string_view id) const;
+
+    std::string_view node_id() const noexcept;  // valid while this P2PBox lives
+    TransportKind transport_kind() const noexcept;
+    bool is_open() const noexcept;
+    // Whether a send to `id` has a way to go right now.
+    bool is_reachable(std::string_view id) const;
+    const std::shared_ptr<MessageBus>& bus() const noexcept;
+
+    // Leaves the bus and the wire; see LocalNode::close(). Sends answer BusError(closed) from then on. Idempotent.
+    void close();
+
+private:
+    struct Impl;
+    explicit P2PBox(std::unique_ptr<Impl> impl) noexcept;
+    std::expected<Registration, SendError> add_handler(std::string_view intent_name, IntentHandler handler, bool once);
+    static std::expected<P2PBox, SendError> open_on(std::unique_ptr<Transport> transport, P2PBoxOptions options);
+
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nyamesh

@@ -1,0 +1,75 @@
+// hash_bytes: a fast 64-bit hash for short names (node ids, intent names).
+//
+// Two overlapping 8-byte loads cover any name of up to 16 bytes, so there is no loop for what is
+// nearly always hashed; the 128-bit product mixes every input bit into every output bit. Not
+// seeded and not for tables that foreign input can fill: whoever compares hashes compares names too.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace nya {
+
+namespace detail {
+
+inline std::uint64_t load8(const char* p) noexcept {
+    std::uint64_t v;
+    std::memcpy(&v, p, 8);
+    return v;
+}
+inline std::uint64_t load4(const char* p) noexcept {
+    std::uint32_t v;
+    std::memcpy(&v, p, 4);
+    return v;
+}
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+inline constexpr std::uint64_t kOdd1 = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
+inline constexpr std::uint64_t kOdd2 = 0xd1342543de82ef95;
+
+}  // namespace detail
+
+inline std::uint64_t hash_bytes(std::string_view bytes) noexcept {
+    using namespace detail;
+    const char* p = bytes.data();
+    std::size_t n = bytes.size();
+    std::uint64_t seed = kOdd1 ^ n;
+    while (n > 16) {
+        seed = mix(load8(p) ^ seed, load8(p + 8) ^ kOdd2);
+        p += 16;
+        n -= 16;
+    }
+    std::uint64_t a = 0;
+    std::uint64_t b = 0;
+    if (n >= 8) {
+        a = load8(p);
+        b = load8(p + n - 8);
+    } else if (n >= 4) {
+        a = load4(p);
+        b = load4(p + n - 4);
+    } else if (n > 0) {
+        a = static_cast<unsigned char>(p[0]) | static_cast<std::uint64_t>(static_cast<unsigned char>(p[n / 2])) << 8 |
+            static_cast<std::uint64_t>(static_cast<unsigned char>(p[n - 1])) << 16;
+    }
+    return mix(mix(a ^ kOdd2, b ^ seed), kOdd1);
+}
+
+// Equality of two names of the same length `n`, without a call for short ones.
+inline bool equal_bytes(const char* x, const char* y, std::size_t n) noexcept {
+    using namespace detail;
+    if (n > 16) return std::memcmp(x, y, n) == 0;
+    if (n >= 8) return ((load8(x) ^ load8(y)) | (load8(x + n - 8) ^ load8(y + n - 8))) == 0;
+    if (n >= 4) return ((load4(x) ^ load4(y)) | (load4(x + n - 4) ^ load4(y + n - 4))) == 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (x[i] != y[i]) return false;
+    }
+    return true;
+}
+
+}  // namespace nya

@@ -1,0 +1,184 @@
+// BusCore: the machine behind MessageBus and LocalNode.
+//
+//   bus_core.cpp       nodes come and go, handlers are added and removed, statistics, traces
+//   delivery.cpp       the hot path: an envelope on its way to a node's handlers
+//
+// Who may run a node is decided by its state word alone (node_slot.h). Its owner runs its handlers,
+// replaces nothing, and on its way out serves what others left for it: retired tables, waiters, close.
+//
+// Locks, none held while user code runs: a part of the index; a registration lock (one of 64, by slot); a
+// node's mailbox. They nest in this order: registration, mailbox.
+#pragma once
+
+#include <nyamesh/message_bus.h>
+
+#include "base/mutex.h"
+#include "bus/node_index.h"
+#include "bus/node_slot.h"
+#include "bus/thread_context.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nyamesh::bus {
+
+// Where an envelope enters the bus. What comes from a wire never runs on the thread that brings it.
+enum class Origin : std::uint8_t { Local, Wire };
+
+class BusCore : public std::enable_shared_from_this<BusCore> {
+public:
+    // Inline deliveries nest this deep on a thread; the next one waits for the outermost to end.
+    static constexpr std::uint32_t kMaxDepth = 32;
+    // A sender that finds itself the runner works through this many envelopes of other threads, then
+    // the bus's delivery executor goes on.
+    static constexpr std::uint32_t kMaxForeign = 64;
+    // An executor's task works through this many, then lets other tasks run.
+    static constexpr std::uint32_t kMaxPerTask = 256;
+    static constexpr std::size_t kMaxQueueLimit = 1'048'576;
+
+    explicit BusCore(MessageBus::Options options);
+    ~BusCore();
+    BusCore(const BusCore&) = delete;
+    BusCore& operator=(const BusCore&) = delete;
+
+    // Nodes and their handlers (bus_core.cpp).
+    std::expected<NodeRef, SendError> add_node(std::string_view id, MessageBus::NodeOptions options);
+    bool is_open(const NodeRef& node) const noexcept;
+    std::string_view id_of(const NodeRef& node) const noexcept;  // only for who keeps the node from being released
+    std::expected<std::uint32_t, SendError> add_handler(const NodeRef& node, std::string_view intent_name,
+                                                        IntentHandler handler, bool is_once);
+    // Removes the handlers `is_meant` picks, and waits out a running call where that is allowed.
+    std::size_t remove_handlers(const NodeRef& node, const std::function<bool(const Handler&)>& is_meant);
+    void close_node(const NodeRef& node);
+    // Its LocalNode is gone: the slot may be used again, at the earliest when this thread is out of all handlers.
+    void release_node(const NodeRef& node);
+
+    bool has_node(std::string_view id) const { return index_.find(id).has_value(); }
+    std::vector<std::string> nodes(std::size_t limit) const;
+    std::expected<NodeRef, SendError> resolve(std::string_view id) const;
+    SendError node_not_found(std::string_view id) const;
+
+    // Envelopes (delivery.cpp).
+    // Nothing if no node of this process is called `to`.
+    std::optional<std::expected<void, SendError>> send_if_known(const NodeRef& from, std::string_view to,
+                                                                const IntentBox& intent, const SendOpts& opts);
+    std::expected<void, SendError> send(const NodeRef& from, const NodeRef& to, const IntentBox& intent,
+                                        const SendOpts& opts);
+    std::expected<void, SendError> route(const IntentEnvelope& envelope, std::string_view to, Origin origin,
+                                         const SendOpts& opts);
+    void trace_drop(const IntentEnvelope& envelope);
+    // The end of a send that found no way: counted and traced.
+    SendError refuse_unknown(std::string_view from, std::string_view to, const IntentBox& intent);
+    void refused(std::string_view from, std::string_view to, const IntentBox& intent, const SendError& error);
+
+    BusStatistics statistics() const;
+    void set_trace(TraceHook hook);
+    bool is_tracing() const noexcept { return is_tracing_.load(std::memory_order_relaxed); }
+    void trace(TraceEvent::Step step, std::uint64_t id, std::string_view from, std::string_view to,
+               const IntentBox& intent, std::optional<SendError::Reason> reason = {}, std::string_view detail = {});
+    nya::Clock& clock() const noexcept { return *clock_; }
+
+private:
+    enum class Outcome : std::uint8_t { Handled, NoHandler, Failed };
+
+    // One envelope on its way, as the sender sees it.
+    struct Outgoing {
+        ThreadContext& thread;
+        std::string_view from;
+        std::string_view to;
+        const IntentBox& intent;
+        const SendOpts& opts;
+        std::uint64_t id;
+        Origin origin = Origin::Local;
+        std::uint8_t hops = 0;
+    };
+
+    struct Waiter {
+        const NodeSlot* slot;
+        bool is_done = false;
+    };
+    struct alignas(64) Registry {
+        nya::Mutex mutex;
+        std::condition_variable changed;
+        std::vector<Waiter*> waiters NYA_GUARDED_BY(mutex);
+    };
+
+    // Slots.
+    NodeSlot& take_slot();
+    void release_now(NodeSlot& slot);
+    void recycle(NodeSlot& slot);
+    Registry& registry_of(const NodeSlot& slot) const noexcept;
+    Mailbox& mailbox_of(NodeSlot& slot);
+    NodeRef ref_to(NodeSlot& slot, state::Word identity) const noexcept;
+    std::string id_if_same(const NodeRef& node) const;
+    void retire(NodeSlot& slot, Retired old, const std::shared_ptr<nya::Executor>& executor);
+    void wait_for_pause(NodeSlot& slot, state::Word identity);
+    void wake_waiters(const NodeSlot& slot);
+
+    // Ownership of a node: each of these starts with it and says where it ends.
+    bool try_now(ThreadContext& thread, NodeSlot& slot, state::Word idle_word, std::string_view from,
+                 const IntentBox& intent, Outcome& outcome);
+    void finish_turn(NodeSlot& slot, ThreadContext& thread, std::uint32_t budget, bool counts_own);
+    bool drain(NodeSlot& slot, ThreadContext& thread, std::uint32_t& budget, bool counts_own);
+    void serve_attention(NodeSlot& slot);
+    void finish_close(NodeSlot& slot);
+    void drop_waiting(NodeSlot& slot);
+    bool hand_over(NodeSlot& slot, ThreadContext* deferred_on);
+    void post_resume(nya::Executor& executor, NodeSlot& slot, state::Word identity);
+    void resume(NodeSlot& slot, state::Word identity, std::uint32_t budget, bool counts_own);
+
+    // What was put off until this thread's outermost delivery is over.
+    static void after_delivery(ThreadContext& thread);
+    static void run_leftovers(ThreadContext& thread);
+
+    // Running handlers, and the slow road to them.
+    Outcome run_handlers(NodeSlot& slot, const Arrival& arrival, std::string* failure);
+    void report_failure(const NodeSlot& slot, const Arrival& arrival, std::string_view what, bool is_reported);
+    void run_cell(NodeSlot& slot, Cell& cell);
+    std::optional<std::expected<void, SendError>> deliver(NodeSlot& slot, state::Word identity, const Outgoing& out);
+    std::expected<void, SendError> run_here(NodeSlot& slot, const Outgoing& out);
+    std::optional<std::expected<void, SendError>> send_slow(const Outgoing& out);
+    std::expected<void, SendError> wait_handled(const Outgoing& out, Completion& completion);
+    SendError sender_closed(const NodeRef& from) const;
+    SendError refusal_of(SendError::Reason reason, std::string_view to) const;
+    std::optional<SendError> error_of(Outcome outcome, std::string_view to, const IntentBox& intent,
+                                      std::string_view failure) const;
+
+    const std::uint64_t id_;
+    const std::shared_ptr<nya::Clock> clock_;
+    const std::shared_ptr<nya::Random> random_;
+    const std::size_t queue_limit_;
+    const std::function<void(std::string_view, std::string_view, std::string_view)> on_handler_error_;
+
+    std::atomic<bool> is_tracing_{false};
+    mutable nya::Mutex trace_mutex_;
+    std::shared_ptr<const TraceHook> trace_hook_ NYA_GUARDED_BY(trace_mutex_);
+
+    NodeIndex index_;
+    mutable std::array<Registry, 64> registries_;
+    mutable nya::Mutex slots_mutex_;
+    std::vector<std::unique_ptr<NodeSlot[]>> chunks_ NYA_GUARDED_BY(slots_mutex_);
+    std::vector<NodeSlot*> free_slots_ NYA_GUARDED_BY(slots_mutex_);
+
+    // What does not happen on the fast path is counted here.
+    std::atomic<std::uint64_t> delivered_by_the_gone_{0};
+    std::atomic<std::uint64_t> handler_errors_{0};
+    std::atomic<std::uint64_t> no_handler_{0};
+    std::atomic<std::uint64_t> dropped_closed_{0};
+    std::atomic<std::uint64_t> backpressure_{0};
+    std::atomic<std::uint64_t> unknown_node_{0};
+    std::atomic<std::uint64_t> no_route_{0};
+
+    // Last: its thread is joined before anything else goes.
+    const std::shared_ptr<nya::Executor> delivery_;
+};
+
+}  // namespace nyamesh::bus

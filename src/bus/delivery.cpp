@@ -1,0 +1,614 @@
+// Delivery: an envelope on its way to a node's handlers.
+//
+// The fast road (try_now): the target is idle, so one compare-exchange makes this thread its runner; the
+// handlers run; one compare-exchange gives it back. No lock, no allocation, no copy of the payload.
+//
+// The slow road (deliver): the target is busy, elsewhere, or too deep down the stack. The envelope waits in the target's
+// mailbox and one of these runs it: the present runner before it lets go (drain), the outermost
+// delivery of this thread (run_leftovers), or a task on an executor (resume).
+//
+// Ownership is a baton: whoever holds kOwned either runs the node (kInCall) or has arranged that somebody will (kPosted).
+// Every function here that takes the baton passes it on or gives it back (finish_turn).
+#include "bus/bus_core.h"
+
+#include <nya/expected.h>
+
+#include "base/assert.h"
+#include "intent/quote.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace nyamesh::bus {
+
+using Word = state::Word;
+
+namespace {
+
+// On the stack of a thread for as long as it runs a node.
+class Running {
+public:
+    Running(ThreadContext& thread, const NodeSlot& slot) noexcept : thread_(thread), frame_{thread.top, &slot} {
+        thread.top = &frame_;
+        ++thread.depth;
+    }
+    ~Running() {
+        thread_.top = frame_.below;
+        --thread_.depth;
+    }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+private:
+    ThreadContext& thread_;
+    Frame frame_;
+};
+
+}  // namespace
+
+// ---- The fast road
+
+inline void BusCore::after_delivery(ThreadContext& thread) {
+    if (thread.has_leftovers && thread.depth == 0) [[unlikely]] run_leftovers(thread);
+}
+
+inline bool BusCore::try_now(ThreadContext& thread, NodeSlot& slot, Word idle_word, std::string_view from,
+                             const IntentBox& intent, Outcome& outcome) {
+    if (thread.depth >= kMaxDepth || is_tracing()) [[unlikely]] return false;
+    Word expected = idle_word;
+    const Word mine = idle_word | state::kOwned | state::kInCall;
+    if (!slot.word.compare_exchange_strong(expected, mine, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        return false;
+    }
+    if ((idle_word & state::kHasExecutor) != 0 && !slot.executor->runs_here()) {
+        // Not here: give it back, and let the slow road queue the envelope. What came in meanwhile runs there.
+        expected = mine;
+        if (!slot.word.compare_exchange_strong(expected, idle_word, std::memory_order_acq_rel)) {
+            hand_over(slot, nullptr);
+        }
+        return false;
+    }
+    {
+        const Running running(thread, slot);
+        outcome = run_handlers(slot, {intent, from, slot.id(), thread.next_envelope_id(), 0}, nullptr);
+        expected = mine;
+        if (!slot.word.compare_exchange_strong(expected, idle_word, std::memory_order_acq_rel,
+                                               std::memory_order_relaxed)) [[unlikely]] {
+            finish_turn(slot, thread, kMaxForeign, false);
+        }
+    }
+    after_delivery(thread);
+    return true;
+}
+
+std::optional<std::expected<void, SendError>> BusCore::send_if_known(const NodeRef& from, std::string_view to,
+                                                                     const IntentBox& intent, const SendOpts& opts) {
+    ThreadContext& thread = ThreadContext::here();
+    if (!is_open(from)) [[unlikely]] return std::unexpected(sender_closed(from));
+    const std::string_view from_id = from.slot_->id();
+    if (opts.wait != Wait::Handled && to.size() <= Route::kMaxName) [[likely]] {
+        const Route& route = thread.routes.place_for(to);
+        Outcome outcome;
+        if (route.leads(id_, to) && try_now(thread, *route.slot, route.idle_word, from_id, intent, outcome)) {
+            return std::expected<void, SendError>();
+        }
+    }
+    return send_slow({thread, from_id, to, intent, opts, thread.next_envelope_id()});
+}
+
+std::expected<void, SendError> BusCore::send(const NodeRef& from, const NodeRef& to, const IntentBox& intent,
+                                             const SendOpts& opts) {
+    ThreadContext& thread = ThreadContext::here();
+    if (!is_open(from)) [[unlikely]] return std::unexpected(sender_closed(from));
+    const std::string_view from_id = from.slot_->id();
+    if (to.bus_id_ != id_) [[unlikely]] {
+        return std::unexpected(SendError(SendError::Reason::Unknown, "this NodeRef belongs to no node of this bus",
+                                         "Get one from resolve() on the bus the sender is on"));
+    }
+    Outcome outcome;
+    if (opts.wait != Wait::Handled && try_now(thread, *to.slot_, to.idle_word_, from_id, intent, outcome)) return {};
+
+    const std::string to_id = id_if_same(to);
+    const Outgoing out{thread, from_id, to_id, intent, opts, thread.next_envelope_id()};
+    if (!to_id.empty()) {
+        if (is_tracing()) trace(TraceEvent::Step::Sent, out.id, out.from, out.to, intent);
+        if (auto result = deliver(*to.slot_, to.idle_word_, out)) return *std::move(result);
+    }
+    SendError gone(SendError::Reason::Gone, "the node this NodeRef was resolved to has closed",
+                   "Resolve the name again, or send by name");
+    refused(from_id, to_id, intent, gone);
+    return std::unexpected(std::move(gone));
+}
+
+// ---- The slow road
+
+std::expected<void, SendError> BusCore::route(const IntentEnvelope& envelope, std::string_view to, Origin origin,
+                                              const SendOpts& opts) {
+    ThreadContext& thread = ThreadContext::here();
+    const std::uint64_t id = envelope.id != 0 ? envelope.id : thread.next_envelope_id();
+    if (auto result = send_slow({thread, envelope.from, to, envelope.intent, opts, id, origin, envelope.hops})) {
+        return *std::move(result);
+    }
+    return std::unexpected(refuse_unknown(envelope.from, to, envelope.intent));
+}
+
+SendError BusCore::refuse_unknown(std::string_view from, std::string_view to, const IntentBox& intent) {
+    SendError error = node_not_found(to);
+    refused(from, to, intent, error);
+    return error;
+}
+
+void BusCore::refused(std::string_view from, std::string_view to, const IntentBox& intent, const SendError& error) {
+    if (error.kind == SendError::Kind::NodeNotFound) unknown_node_.fetch_add(1, std::memory_order_relaxed);
+    if (is_tracing()) {
+        const std::uint64_t id = ThreadContext::here().next_envelope_id();
+        trace(TraceEvent::Step::Sent, id, from, to, intent);
+        trace(TraceEvent::Step::Dropped, id, from, to, intent, error.reason, error.message);
+    }
+}
+
+// Nothing if no node of this process has that name.
+std::optional<std::expected<void, SendError>> BusCore::send_slow(const Outgoing& out) {
+    // A name can be taken over while we look: look again, but not for ever.
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        const auto found = index_.find(out.to);
+        if (!found) break;
+        if (attempt == 0 && is_tracing()) {
+            const auto step = out.origin == Origin::Wire ? TraceEvent::Step::Arrived : TraceEvent::Step::Sent;
+            trace(step, out.id, out.from, out.to, out.intent);
+        }
+        if (out.to.size() <= Route::kMaxName) {
+            Route& route = out.thread.routes.place_for(out.to);
+            route.bus_id = id_;
+            route.slot = found->slot;
+            route.idle_word = found->idle_word;
+            route.name_size = static_cast<std::uint8_t>(out.to.size());
+            out.to.copy(route.name, out.to.size());
+        }
+        if (auto result = deliver(*found->slot, found->idle_word, out)) return result;
+    }
+    return std::nullopt;
+}
+
+// Nothing if the node is gone, or about to be.
+std::optional<std::expected<void, SendError>> BusCore::deliver(NodeSlot& slot, Word identity, const Outgoing& out) {
+    ThreadContext& thread = out.thread;
+    const bool wants_handled = out.opts.wait == Wait::Handled && out.origin == Origin::Local;
+    if (wants_handled && thread.is_running(slot)) {
+        return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out.to));
+    }
+    std::shared_ptr<Completion> completion;
+    if (wants_handled) completion = std::make_shared<Completion>();
+    const std::shared_ptr<Completion>* const waiter = completion ? &completion : nullptr;
+    const auto queued = [&]() -> std::expected<void, SendError> {
+        if (is_tracing()) trace(TraceEvent::Step::Queued, out.id, out.from, out.to, out.intent);
+        if (!wants_handled) return {};
+        return wait_handled(out, *completion);
+    };
+
+    for (;;) {
+        Word word = slot.word.load(std::memory_order_acquire);
+        if (!state::same_node(word, identity) || (word & state::kClosed) != 0) return std::nullopt;
+
+        // Nobody has it, or somebody who has not begun and whose turn we need to see the end of: take it.
+        const bool can_take = (word & state::kOwned) == 0 || (wants_handled && (word & state::kPosted) != 0);
+        if (can_take) {
+            const Word mine = (word & ~state::kPosted) | state::kOwned | state::kInCall;
+            if (!slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) continue;
+            const bool was_idle = (word & state::kOwned) == 0;
+            const bool has_executor = slot.executor != nullptr;
+            const bool may_run_here = out.origin == Origin::Local && (!has_executor || slot.executor->runs_here());
+            const bool is_too_deep = thread.depth >= kMaxDepth;
+            if (may_run_here && !is_too_deep && was_idle) return run_here(slot, out);
+            if (may_run_here && is_too_deep && wants_handled && has_executor) {
+                // It could only run here, once we are out; and we would not get out.
+                hand_over(slot, &thread);
+                return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out.to));
+            }
+
+            Mailbox& mailbox = mailbox_of(slot);
+            {
+                const nya::Lock lock(mailbox.mutex);
+                mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, thread.number, waiter);
+                slot.word.fetch_or(state::kQueued, std::memory_order_acq_rel);
+            }
+            if (may_run_here && !is_too_deep) {  // it was posted: run what waits, ours at the end
+                {
+                    const Running running(thread, slot);
+                    finish_turn(slot, thread, kMaxForeign, false);
+                }
+                after_delivery(thread);
+                return queued();
+            }
+            ThreadContext* const deferred_on = may_run_here && !wants_handled ? &thread : nullptr;
+            if (!hand_over(slot, deferred_on)) {
+                return std::unexpected(
+                    SendError(SendError::Reason::Closed, "the executor of node " + quote(out.to) + " has stopped",
+                              "Close the node before its executor stops, or give it one that is running"));
+            }
+            return queued();
+        }
+
+        Mailbox& mailbox = mailbox_of(slot);
+        {
+            const nya::Lock lock(mailbox.mutex);
+            const std::size_t waiting = mailbox.incoming.size() + mailbox.batch_left.load(std::memory_order_relaxed);
+            if (waiting >= slot.queue_limit.load(std::memory_order_relaxed)) {
+                word = slot.word.load(std::memory_order_acquire);
+                if (!state::same_node(word, identity) || (word & state::kClosed) != 0) return std::nullopt;
+                backpressure_.fetch_add(1, std::memory_order_relaxed);
+                return std::unexpected(refusal_of(SendError::Reason::Backpressure, out.to));
+            }
+            mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, thread.number, waiter);
+            // The runner clears kQueued under this lock only: where it is set, somebody will come.
+            word = slot.word.load(std::memory_order_acquire);
+            bool is_left_to_owner = false;
+            while (state::same_node(word, identity) && (word & state::kClosed) == 0 && (word & state::kOwned) != 0) {
+                if ((word & state::kQueued) != 0 ||
+                    slot.word.compare_exchange_weak(word, word | state::kQueued, std::memory_order_acq_rel)) {
+                    is_left_to_owner = true;
+                    break;
+                }
+            }
+            if (!is_left_to_owner) {
+                mailbox.incoming.pop_back();
+                continue;
+            }
+        }
+        return queued();
+    }
+}
+
+std::expected<void, SendError> BusCore::run_here(NodeSlot& slot, const Outgoing& out) {
+    ThreadContext& thread = out.thread;
+    std::string failure;
+    Outcome outcome;
+    std::optional<SendError> error;
+    {
+        const Running running(thread, slot);
+        if (is_tracing()) trace(TraceEvent::Step::Delivering, out.id, out.from, slot.id(), out.intent);
+        outcome = run_handlers(slot, {out.intent, out.from, slot.id(), out.id, out.hops}, &failure);
+        if (out.opts.wait == Wait::Handled) error = error_of(outcome, slot.id(), out.intent, failure);
+        finish_turn(slot, thread, kMaxForeign, false);
+    }
+    after_delivery(thread);
+    if (error) return std::unexpected(*std::move(error));
+    return {};
+}
+
+std::expected<void, SendError> BusCore::wait_handled(const Outgoing& out, Completion& completion) {
+    // Nodes we have put off would wait for us while we wait: others can run them, unless they are bound to
+    // the executor we are blocking.
+    std::erase_if(out.thread.deferred, [](ThreadContext::Deferred& later) {
+        if ((later.identity & state::kHasExecutor) != 0) return false;
+        later.core->post_resume(*later.core->delivery_, *later.slot, later.identity);
+        return true;
+    });
+    std::unique_lock lock(completion.mutex);
+    const auto deadline = clock_->now() + out.opts.timeout;
+    if (!clock_->wait_until(lock, completion.changed, deadline, [&] { return completion.is_done; })) {
+        return std::unexpected(SendError(SendError::Reason::MayHaveRun,
+                                         "node " + quote(out.to) + " did not finish handling intent " +
+                                             quote(out.intent.name()) + " within " +
+                                             std::to_string(out.opts.timeout.count()) + " ms; it is still in its queue "
+                                             "or running",
+                                         "Raise SendOpts::timeout, or look for a handler that blocks"));
+    }
+    if (completion.error) return std::unexpected(*std::move(completion.error));
+    return {};
+}
+
+SendError BusCore::refusal_of(SendError::Reason reason, std::string_view to) const {
+    if (reason == SendError::Reason::Backpressure) {
+        return {reason, "the queue of node " + quote(to) + " is full",
+                "Send again later, send less, or raise its queue_limit"};
+    }
+    NYA_ASSERT(reason == SendError::Reason::WouldDeadlock);
+    return {reason, "waiting for node " + quote(to) + " to handle an intent, inside one of its own handlers, would "
+                                                      "wait for ever",
+            "Send without waiting for Handled here"};
+}
+
+std::optional<SendError> BusCore::error_of(Outcome outcome, std::string_view to, const IntentBox& intent,
+                                           std::string_view failure) const {
+    switch (outcome) {
+        case Outcome::Handled:
+            return std::nullopt;
+        case Outcome::NoHandler:
+            return SendError(SendError::Reason::NoHandler,
+                             "node " + quote(to) + " has no handler for intent " + quote(intent.name()),
+                             "Register one with on(), or check the intent's name");
+        case Outcome::Failed:
+            return SendError(SendError::Reason::HandlerFailed,
+                             "a handler of node " + quote(to) + " for intent " + quote(intent.name()) +
+                                 " failed: " + std::string(failure),
+                             "Correct the handler; the node goes on");
+    }
+    return std::nullopt;
+}
+
+// ---- Running handlers. Only the owner, with kInCall.
+
+BusCore::Outcome BusCore::run_handlers(NodeSlot& slot, const Arrival& arrival, std::string* failure) {
+    const HandlerTable table(slot.handlers.load(std::memory_order_acquire));
+    const std::uint64_t hash = arrival.intent.name_hash();
+    const std::string_view name = arrival.intent.name();
+    Outcome outcome = Outcome::NoHandler;
+    for (Handler* handler : table.handlers()) {
+        if (!handler->listens_to(hash, name)) continue;
+        const bool is_alive = handler->is_once ? handler->is_alive.exchange(false, std::memory_order_relaxed)
+                                               : handler->is_alive.load(std::memory_order_relaxed);
+        if (!is_alive) continue;
+        if (outcome == Outcome::NoHandler) outcome = Outcome::Handled;
+        const auto failed = [&](std::string_view what, bool is_reported) {
+            outcome = Outcome::Failed;
+            if (failure != nullptr && failure->empty()) *failure = what;
+            report_failure(slot, arrival, what, is_reported);
+        };
+        try {
+            handler->call(arrival);
+        } catch (const ReportedFailure& reported) {
+            failed(reported.what(), true);
+        } catch (const std::exception& error) {
+            failed(error.what(), false);
+        } catch (...) {
+            failed("an exception that is not a std::exception", false);
+        }
+        if (handler->is_once) {
+            const std::uint32_t id = handler->id;
+            remove_handlers(ref_to(slot, slot.word.load(std::memory_order_relaxed)),
+                            [id](const Handler& other) { return other.id == id; });
+        }
+    }
+    if (outcome == Outcome::NoHandler) {
+        no_handler_.fetch_add(1, std::memory_order_relaxed);
+    } else {
+        slot.delivered.store(slot.delivered.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    if (is_tracing()) [[unlikely]] {
+        if (outcome == Outcome::NoHandler) {
+            trace(TraceEvent::Step::Dropped, arrival.id, arrival.from, arrival.to, arrival.intent,
+                  SendError::Reason::NoHandler);
+        } else {
+            trace(TraceEvent::Step::Handled, arrival.id, arrival.from, arrival.to, arrival.intent);
+        }
+    }
+    return outcome;
+}
+
+void BusCore::report_failure(const NodeSlot& slot, const Arrival& arrival, std::string_view what, bool is_reported) {
+    handler_errors_.fetch_add(1, std::memory_order_relaxed);
+    if (is_tracing()) {
+        trace(TraceEvent::Step::HandlerFailed, arrival.id, arrival.from, arrival.to, arrival.intent,
+              SendError::Reason::HandlerFailed, what);
+    }
+    if (!is_reported) on_handler_error_(slot.id(), arrival.intent.name(), what);
+}
+
+void BusCore::run_cell(NodeSlot& slot, Cell& cell) {
+    std::string failure;
+    const Arrival arrival{cell.intent, cell.from(), slot.id(), cell.id, cell.hops};
+    if (is_tracing()) trace(TraceEvent::Step::Delivering, cell.id, arrival.from, arrival.to, cell.intent);
+    const Outcome outcome = run_handlers(slot, arrival, cell.has_waiter() ? &failure : nullptr);
+    if (cell.has_waiter()) cell.complete(error_of(outcome, slot.id(), cell.intent, failure));
+}
+
+// ---- The baton
+
+// Ends a turn: serves whoever asked for a pause, runs what has come in meanwhile, closes if told to, and
+// lets go. `budget` is how many envelopes may be run; `counts_own` whether this thread's own count.
+void BusCore::finish_turn(NodeSlot& slot, ThreadContext& thread, std::uint32_t budget, bool counts_own) {
+    for (;;) {
+        Word word = slot.word.load(std::memory_order_acquire);
+        if ((word & state::kAttention) != 0) {
+            serve_attention(slot);
+            continue;
+        }
+        if ((word & state::kClosed) != 0) return finish_close(slot);
+        Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire);
+        if ((word & state::kQueued) != 0 || (mailbox != nullptr && mailbox->has_batch())) {
+            if (!drain(slot, thread, budget, counts_own)) return;
+            continue;
+        }
+        const Word idle = word & ~(state::kOwned | state::kInCall);
+        if (slot.word.compare_exchange_weak(word, idle, std::memory_order_acq_rel)) return;
+    }
+}
+
+// Runs what waits, until the queue is empty or something else wants doing. False: the budget is used up, and
+// the node has been handed to an executor.
+bool BusCore::drain(NodeSlot& slot, ThreadContext& thread, std::uint32_t& budget, bool counts_own) {
+    Mailbox& mailbox = mailbox_of(slot);
+    if (!mailbox.has_batch()) {
+        const nya::Lock lock(mailbox.mutex);
+        // A burst's memory is given back bit by bit once bursts of that size no longer come.
+        if (mailbox.batch.capacity() > 64 && mailbox.incoming.size() < mailbox.batch.capacity() / 8) {
+            std::vector<Cell>().swap(mailbox.batch);
+        }
+        mailbox.batch.swap(mailbox.incoming);
+        mailbox.batch_left.store(static_cast<std::uint32_t>(mailbox.batch.size()), std::memory_order_relaxed);
+        slot.word.fetch_and(~state::kQueued, std::memory_order_acq_rel);
+    }
+    const std::size_t report_every =
+        std::clamp<std::size_t>(slot.queue_limit.load(std::memory_order_relaxed) / 16, 1, 64);
+    while (mailbox.has_batch()) {
+        if (counts_own || mailbox.batch[mailbox.next].sender_thread != thread.number) {
+            if (budget == 0) {
+                mailbox.batch_left.store(static_cast<std::uint32_t>(mailbox.batch.size() - mailbox.next),
+                                         std::memory_order_relaxed);
+                hand_over(slot, nullptr);
+                return false;
+            }
+            --budget;
+        }
+        Cell& cell = mailbox.batch[mailbox.next++];
+        if (mailbox.next % report_every == 0 || !mailbox.has_batch()) {
+            mailbox.batch_left.store(static_cast<std::uint32_t>(mailbox.batch.size() - mailbox.next),
+                                     std::memory_order_relaxed);
+        }
+        run_cell(slot, cell);
+        if ((slot.word.load(std::memory_order_acquire) & (state::kAttention | state::kClosed)) != 0) break;
+    }
+    if (!mailbox.has_batch()) {
+        mailbox.batch.clear();  // and with it the payloads
+        mailbox.next = 0;
+    }
+    return true;
+}
+
+void BusCore::serve_attention(NodeSlot& slot) {
+    std::vector<Retired> retired;
+    const Word before = slot.word.load(std::memory_order_acquire);
+    if (Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire)) {
+        const nya::Lock lock(mailbox->mutex);
+        slot.word.fetch_and(~state::kAttention, std::memory_order_acq_rel);
+        retired.swap(mailbox->retired);
+    } else {
+        slot.word.fetch_and(~state::kAttention, std::memory_order_acq_rel);
+    }
+    retired.clear();  // handlers' state goes here, on the node's own executor, under no lock
+    // Who waits for a node that closes waits for its end: finish_close() wakes them.
+    if ((before & state::kClosed) == 0) wake_waiters(slot);
+}
+
+// Passes the baton to an executor's task, or with `deferred_on` to that thread's outermost delivery. False:
+// the executor takes no more work; what waited has been dropped and the node let go.
+bool BusCore::hand_over(NodeSlot& slot, ThreadContext* deferred_on) {
+    const std::shared_ptr<nya::Executor> executor = slot.executor ? slot.executor : delivery_;
+    Word word = slot.word.load(std::memory_order_acquire);
+    const Word identity = word & state::kIdentity;
+    for (;;) {
+        if ((word & state::kAttention) != 0) {
+            serve_attention(slot);
+            word = slot.word.load(std::memory_order_acquire);
+            continue;
+        }
+        if ((word & state::kClosed) != 0) {
+            finish_close(slot);
+            return true;
+        }
+        const Word posted = (word & ~state::kInCall) | state::kPosted;
+        if (slot.word.compare_exchange_weak(word, posted, std::memory_order_acq_rel)) break;
+    }
+    if (deferred_on != nullptr) {
+        deferred_on->deferred.push_back({shared_from_this(), &slot, identity});
+        deferred_on->has_leftovers = true;
+        return true;
+    }
+    const auto task = [core = weak_from_this(), &slot, identity] {
+        if (const auto alive = core.lock()) alive->resume(slot, identity, kMaxPerTask, true);
+    };
+    if (executor->post(task)) return true;
+
+    // Nobody will come: take it back and say so.
+    word = slot.word.load(std::memory_order_acquire);
+    while (state::same_node(word, identity) && (word & state::kPosted) != 0) {
+        const Word mine = (word & ~state::kPosted) | state::kInCall;
+        if (!slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) continue;
+        drop_waiting(slot);
+        finish_turn(slot, ThreadContext::here(), 0, true);
+        return false;
+    }
+    return true;
+}
+
+void BusCore::post_resume(nya::Executor& executor, NodeSlot& slot, Word identity) {
+    const auto task = [core = weak_from_this(), &slot, identity] {
+        if (const auto alive = core.lock()) alive->resume(slot, identity, kMaxPerTask, true);
+    };
+    if (!executor.post(task)) resume(slot, identity, kMaxPerTask, true);
+}
+
+// Takes up a node that was posted, unless somebody else has done so.
+void BusCore::resume(NodeSlot& slot, Word identity, std::uint32_t budget, bool counts_own) {
+    Word word = slot.word.load(std::memory_order_acquire);
+    for (;;) {
+        if (!state::same_node(word, identity) || (word & state::kPosted) == 0) return;
+        const Word mine = (word & ~state::kPosted) | state::kInCall;
+        if (slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) break;
+    }
+    ThreadContext& thread = ThreadContext::here();
+    {
+        const Running running(thread, slot);
+        finish_turn(slot, thread, budget, counts_own);
+    }
+    after_delivery(thread);
+}
+
+// Everything that waits is dropped, and who waits for it told.
+void BusCore::drop_waiting(NodeSlot& slot) {
+    Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire);
+    if (mailbox == nullptr) return;
+    std::vector<Cell> incoming;
+    {
+        const nya::Lock lock(mailbox->mutex);
+        incoming.swap(mailbox->incoming);
+        mailbox->batch_left.store(0, std::memory_order_relaxed);
+        slot.word.fetch_and(~state::kQueued, std::memory_order_acq_rel);
+    }
+    std::vector<Cell> batch;
+    batch.swap(mailbox->batch);
+    const std::size_t done = std::exchange(mailbox->next, 0);
+    const auto drop = [&](Cell& cell) {
+        dropped_closed_.fetch_add(1, std::memory_order_relaxed);
+        if (is_tracing()) {
+            trace(TraceEvent::Step::Dropped, cell.id, cell.from(), slot.id(), cell.intent, SendError::Reason::Closed);
+        }
+        cell.complete(SendError(SendError::Reason::Closed,
+                                "node " + quote(slot.id()) + " was closed with the message in its queue"));
+    };
+    for (std::size_t i = done; i < batch.size(); ++i) drop(batch[i]);
+    for (Cell& cell : incoming) drop(cell);
+}
+
+// The last turn of a closed node.
+void BusCore::finish_close(NodeSlot& slot) {
+    drop_waiting(slot);
+    std::vector<Retired> retired;
+    {
+        const nya::Lock lock(registry_of(slot).mutex);
+        const HandlerTable table(slot.handlers.exchange(0, std::memory_order_acq_rel));
+        const auto handlers = table.handlers();
+        retired.emplace_back(table, std::vector<Handler*>(handlers.begin(), handlers.end()));
+        if (Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire)) {
+            const nya::Lock mailbox_lock(mailbox->mutex);
+            for (Retired& old : mailbox->retired) retired.push_back(std::move(old));
+            mailbox->retired.clear();
+        }
+    }
+    // What the handlers hold is destroyed where they ran.
+    if (slot.executor && !slot.executor->runs_here()) {
+        slot.executor->post([handlers = std::move(retired)]() mutable { handlers.clear(); });
+    }
+    retired.clear();
+    delivered_by_the_gone_.fetch_add(slot.delivered.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
+
+    Word word = slot.word.load(std::memory_order_acquire);
+    Word clean;
+    do {
+        clean = (word & (state::kIdentity | state::kClosed | state::kReleased)) | state::kCleaned;
+    } while (!slot.word.compare_exchange_weak(word, clean, std::memory_order_acq_rel));
+    wake_waiters(slot);
+    if ((clean & state::kReleased) != 0) recycle(slot);
+}
+
+void BusCore::run_leftovers(ThreadContext& thread) {
+    // What the deferred nodes defer in turn comes at the end of the same list: no recursion.
+    if (thread.is_running_leftovers) return;
+    thread.is_running_leftovers = true;
+    while (!thread.deferred.empty() || !thread.releases.empty()) {
+        if (!thread.deferred.empty()) {
+            const ThreadContext::Deferred next = std::move(thread.deferred.front());
+            thread.deferred.pop_front();
+            next.core->resume(*next.slot, next.identity, kMaxForeign, false);
+            continue;
+        }
+        const auto releases = std::exchange(thread.releases, {});
+        for (const ThreadContext::Release& release : releases) release.core->release_now(*release.slot);
+    }
+    thread.is_running_leftovers = false;
+    thread.has_leftovers = false;
+}
+
+}  // namespace nyamesh::bus

@@ -1,0 +1,127 @@
+// Mailbox: the envelopes that wait for a busy node, made when a node first needs one.
+//
+// Senders append to `incoming` under the mutex. The node's one runner takes all of it at once and works
+// through it unlocked, so senders and runner meet once a batch, not once an envelope. An envelope waits
+// in a cell of 128 bytes that holds a small message and its sender's name inline: a message that crosses
+// threads then costs no allocation and no reference count, which is most of what it would cost otherwise.
+#pragma once
+
+#include <nyamesh/intent_box.h>
+#include <nyamesh/send_error.h>
+
+#include "base/mutex.h"
+#include "bus/handler_table.h"
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nyamesh::bus {
+
+// What a sender that waits for Handled waits on. Shared by the sender and the cell.
+struct Completion {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool is_done = false;
+    std::optional<SendError> error;
+
+    void complete(std::optional<SendError> outcome) {
+        {
+            const std::lock_guard guard(mutex);
+            is_done = true;
+            error = std::move(outcome);
+        }
+        changed.notify_all();
+    }
+};
+
+class Cell {
+public:
+    Cell(std::string_view from, const IntentBox& intent_box, std::uint64_t envelope_id, std::uint8_t hop_count,
+         std::uint32_t thread_number, const std::shared_ptr<Completion>* waiter)
+        : intent(intent_box), id(envelope_id), sender_thread(thread_number), hops(hop_count) {
+        if (from.size() <= kInlineFrom) {
+            from_size_ = static_cast<std::uint8_t>(from.size());
+            std::memcpy(from_, from.data(), from.size());
+        } else {
+            keep(new std::string(from));
+        }
+        if (waiter != nullptr) completion_ = new std::shared_ptr<Completion>(*waiter);
+    }
+    Cell(Cell&& other) noexcept
+        : intent(std::move(other.intent)),
+          id(other.id),
+          sender_thread(other.sender_thread),
+          hops(other.hops),
+          from_size_(std::exchange(other.from_size_, std::uint8_t{0})),
+          completion_(std::exchange(other.completion_, nullptr)) {
+        std::memcpy(from_, other.from_, sizeof from_);
+    }
+    Cell& operator=(Cell&&) = delete;
+    ~Cell() {
+        if (from_size_ == kLongFrom) delete long_from();
+        delete completion_;
+    }
+
+    std::string_view from() const noexcept {
+        if (from_size_ == kLongFrom) return *long_from();
+        return {from_, from_size_};
+    }
+    // Tells the waiter, if there is one, how the envelope ended.
+    void complete(std::optional<SendError> outcome) {
+        if (completion_ != nullptr) (*completion_)->complete(std::move(outcome));
+    }
+    bool has_waiter() const noexcept { return completion_ != nullptr; }
+
+    IntentBox intent;
+    std::uint64_t id;
+    std::uint32_t sender_thread;
+    std::uint8_t hops;
+
+private:
+    static constexpr std::size_t kInlineFrom = 18;
+    static constexpr std::uint8_t kLongFrom = 255;
+
+    void keep(std::string* text) noexcept {
+        from_size_ = kLongFrom;
+        std::memcpy(from_, &text, sizeof text);
+    }
+    std::string* long_from() const noexcept {
+        std::string* text;
+        std::memcpy(&text, from_, sizeof text);
+        return text;
+    }
+
+    std::uint8_t from_size_ = 0;
+    char from_[kInlineFrom];
+    std::shared_ptr<Completion>* completion_ = nullptr;
+};
+static_assert(sizeof(Cell) <= 128, "a cell is two cache lines");
+
+// Never freed before the bus: a sender with an outdated route may still come to its mutex.
+struct Mailbox {
+    nya::Mutex mutex;
+    std::vector<Cell> incoming NYA_GUARDED_BY(mutex);
+    // Tables and handlers replaced while the runner may see them.
+    std::vector<Retired> retired NYA_GUARDED_BY(mutex);
+
+    // The batch under work; only the owner of the node touches these.
+    std::vector<Cell> batch;
+    std::size_t next = 0;
+
+    // What is left of the batch, for the limit and for statistics. The runner writes it now and then,
+    // so the true number may be up to 1/16 of the limit lower.
+    std::atomic<std::uint32_t> batch_left{0};
+
+    bool has_batch() const noexcept { return next < batch.size(); }
+};
+
+}  // namespace nyamesh::bus

@@ -1,0 +1,108 @@
+#include "nyash/runtime/box_type.h"
+
+#include <algorithm>
+
+namespace nyash {
+namespace {
+
+// Calls `visit` for each word of `text`.
+void for_each_word(std::string_view text, auto visit) {
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        if (end > 0) visit(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+}  // namespace
+
+NativeFunction::NativeFunction(Names& names, std::string_view function_name, std::string_view signature, NativeCode c)
+    : name(function_name), code(c) {
+    for_each_word(signature, [&](std::string_view word) {
+        if (word.ends_with("...")) {
+            takes_any_number = true;
+            return;
+        }
+        const bool is_optional = word.ends_with('?');
+        if (is_optional) word.remove_suffix(1);
+        parameters.push_back(names.intern(word));
+        if (!is_optional) ++least;
+        ++most;
+    });
+}
+
+std::string NativeFunction::expected_arguments() const {
+    const auto plural = [](std::size_t n) { return n == 1 ? " argument" : " arguments"; };
+    if (takes_any_number) return "at least " + std::to_string(least) + plural(least);
+    if (least == most) return std::to_string(least) + plural(least);
+    const char* between = most == least + 1 ? " or " : " to ";
+    return std::to_string(least) + between + std::to_string(most) + " arguments";
+}
+
+BoxType& BoxType::constructor(Names& names, std::string_view signature, NativeCode code) {
+    constructor_ = std::make_unique<NativeFunction>(names, name_, signature, code);
+    return *this;
+}
+
+BoxType& BoxType::method(Names& names, std::string_view aliases, std::string_view signature, NativeCode code) {
+    for_each_word(aliases, [&](std::string_view alias) {
+        functions_.push_back(std::make_unique<NativeFunction>(names, alias, signature, code));
+        methods_[names.intern(alias)] = Method{functions_.back().get(), nullptr};
+    });
+    return *this;
+}
+
+BoxType& BoxType::property(Names& names, std::string_view aliases, NativeCode code) {
+    for_each_word(aliases, [&](std::string_view alias) {
+        functions_.push_back(std::make_unique<NativeFunction>(names, alias, "", code));
+        properties_[names.intern(alias)] = functions_.back().get();
+    });
+    return *this;
+}
+
+Method BoxType::find_method(Name name) const {
+    if (auto found = methods_.find(name); found != methods_.end()) return found->second;
+    return inherited_ ? inherited_->find_method(name) : Method{};
+}
+
+const NativeFunction* BoxType::find_property(Name name) const {
+    auto found = properties_.find(name);
+    return found == properties_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string_view> BoxType::method_names() const {
+    std::vector<std::string_view> names = inherited_ ? inherited_->method_names() : std::vector<std::string_view>{};
+    for (const auto& [name, method] : methods_) names.push_back(name->text());
+    return names;
+}
+
+std::vector<std::string_view> BoxType::property_names() const {
+    std::vector<std::string_view> names;
+    for (const auto& [name, getter] : properties_) names.push_back(name->text());
+    return names;
+}
+
+BoxType& BoxTypes::add(std::string name) {
+    types_.push_back(std::make_unique<BoxType>(std::move(name), &any_));
+    adopt(*types_.back());
+    return *types_.back();
+}
+
+void BoxTypes::adopt(BoxType& type) {
+    by_name_[names_.intern(type.name())] = &type;
+}
+
+const BoxType* BoxTypes::find(Name name) const {
+    auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string_view> BoxTypes::constructible_names() const {
+    std::vector<std::string_view> names;
+    for (const auto& [name, type] : by_name_) {
+        if (type->constructor()) names.push_back(name->text());
+    }
+    return names;
+}
+
+}  // namespace nyash

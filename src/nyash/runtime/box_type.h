@@ -1,0 +1,104 @@
+// BoxType: what a kind of box can do. Its name, its constructor, its methods and its properties.
+//
+// Every heap object points at its BoxType, and each kind of plain value has one too, so `3.abs()` and
+// `node.send(…)` are found the same way. A call site remembers the type and the method it found last
+// (an inline cache); the table is only asked when another type comes along.
+//
+// Native functions are declared by a signature people can read:
+//     type.method("substring", "start end?", substring)        one or two arguments
+//     type.method("log", "values...", log)                      any number
+// The names in it serve named arguments and error messages.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "nyash/runtime/script_error.h"
+#include "nyash/runtime/string.h"
+#include "nyash/runtime/value.h"
+
+namespace nyash {
+
+class NativeCall;
+class Function;
+class Names;
+
+using NativeCode = Result (*)(NativeCall& call);
+
+struct NativeFunction {
+    NativeFunction(Names& names, std::string_view name, std::string_view signature, NativeCode code);
+
+    std::string name;
+    std::vector<Name> parameters;
+    std::size_t least = 0;
+    std::size_t most = 0;
+    bool takes_any_number = false;
+    NativeCode code;
+
+    // "2", "2 or 3", "at least 1" arguments.
+    std::string expected_arguments() const;
+};
+
+// A method is native or written in Nyash.
+struct Method {
+    const NativeFunction* native = nullptr;
+    Function* script = nullptr;
+    explicit operator bool() const noexcept { return native || script; }
+};
+
+class BoxType {
+public:
+    // `inherited` answers what this type does not: the methods every value has.
+    BoxType(std::string name, const BoxType* inherited = nullptr) : name_(std::move(name)), inherited_(inherited) {}
+    virtual ~BoxType() = default;
+    BoxType(const BoxType&) = delete;
+    BoxType& operator=(const BoxType&) = delete;
+
+    const std::string& name() const noexcept { return name_; }
+
+    // Declaring, once, before the first script runs. `names` separates aliases by spaces.
+    BoxType& constructor(Names& names, std::string_view signature, NativeCode code);
+    BoxType& method(Names& names, std::string_view aliases, std::string_view signature, NativeCode code);
+    BoxType& property(Names& names, std::string_view aliases, NativeCode code);
+
+    const NativeFunction* constructor() const noexcept { return constructor_ ? &*constructor_ : nullptr; }
+    Method find_method(Name name) const;
+    const NativeFunction* find_property(Name name) const;
+    // For "did you mean".
+    std::vector<std::string_view> method_names() const;
+    std::vector<std::string_view> property_names() const;
+
+private:
+    std::string name_;
+    const BoxType* inherited_;
+    std::unique_ptr<NativeFunction> constructor_;
+    std::vector<std::unique_ptr<NativeFunction>> functions_;
+    std::unordered_map<Name, Method> methods_;
+    std::unordered_map<Name, const NativeFunction*> properties_;
+};
+
+// All types there are: those of plain values, and by name those that `new` can make.
+class BoxTypes {
+public:
+    BoxTypes(Names& names, BoxType& any) : names_(names), any_(any) {}
+
+    BoxType& add(std::string name);
+    // A type that lives elsewhere.
+    void adopt(BoxType& type);
+    // The methods every value has.
+    BoxType& any() noexcept { return any_; }
+    const BoxType* find(Name name) const;
+    std::vector<std::string_view> constructible_names() const;
+    Names& names() noexcept { return names_; }
+
+private:
+    Names& names_;
+    BoxType& any_;
+    std::vector<std::unique_ptr<BoxType>> types_;
+    std::unordered_map<Name, BoxType*> by_name_;
+};
+
+}  // namespace nyash

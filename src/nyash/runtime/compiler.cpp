@@ -1,0 +1,794 @@
+#include "nyash/runtime/compiler.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "nyash/runtime/runtime.h"
+#include "nyash/syntax/variable.h"
+
+namespace nyash {
+namespace {
+
+struct CompileError {
+    Diagnostic diagnostic;
+};
+
+using Register = std::uint16_t;
+using Operand = std::uint16_t;  // a register or a constant
+using Label = std::vector<std::size_t>;  // jumps that wait for their target
+
+// A loop being compiled: where its jumps go, and which registers leaving it must empty.
+struct LoopState {
+    Label breaks;
+    Label continues;
+    Register first_local;
+    std::size_t try_depth;
+};
+
+// Everything about the function being compiled.
+struct FunctionState {
+    FunctionState(FunctionNode& n, FunctionState* e) : node(n), enclosing(e) {}
+
+    FunctionNode& node;
+    FunctionState* enclosing;
+    std::unique_ptr<Proto> proto = std::make_unique<Proto>();
+    Register next = 0;        // first free register
+    Register locals_end = 0;  // registers below hold variables, at and above temporaries
+    Register dirty_end = 0;   // temporaries below may still hold an object after this statement
+    std::vector<LoopState> loops;
+    std::map<const Variable*, std::uint16_t> captures;
+    std::map<std::pair<int, std::uint64_t>, std::uint16_t> numbers;  // constants by kind and bits
+    std::map<std::string, std::uint16_t, std::less<>> texts;
+};
+
+class Compiler {
+public:
+    Compiler(Runtime& runtime, std::shared_ptr<const Source> source) : runtime_(runtime), source_(std::move(source)) {}
+
+    std::unique_ptr<Proto> program(FunctionNode& main) {
+        auto proto = function(main, true);
+        return proto;
+    }
+
+private:
+    [[noreturn]] static void fail(Span span, std::string message, std::string help = {}) {
+        throw CompileError{{std::move(message), span, std::move(help), {}}};
+    }
+
+    // ---- writing instructions ----
+
+    Proto& proto() { return *f_->proto; }
+
+    std::size_t emit(Instruction instruction, Span span) {
+        proto().code.push_back(instruction);
+        proto().spans.push_back(span);
+        return proto().code.size() - 1;
+    }
+    std::size_t emit(Op op, Span span, std::uint16_t a = 0, std::uint16_t b = 0, std::uint16_t c = 0, std::size_t n = 0) {
+        return emit(Instruction{op, static_cast<std::uint8_t>(n), a, b, c}, span);
+    }
+    std::size_t emit_wide(Op op, Span span, std::uint16_t a, std::int32_t wide) {
+        Instruction instruction{op};
+        instruction.a = a;
+        instruction.set_wide(wide);
+        return emit(instruction, span);
+    }
+
+    std::size_t here() { return proto().code.size(); }
+    void jump(Label& label, Span span, Op op = Op::Jump, Register a = 0) { label.push_back(emit_wide(op, span, a, 0)); }
+    void land(const Label& label) { land_at(label, here()); }
+    void land_at(const Label& label, std::size_t target) {
+        for (const std::size_t at : label) {
+            proto().code[at].set_wide(static_cast<std::int32_t>(target) - static_cast<std::int32_t>(at) - 1);
+        }
+    }
+    void jump_back(std::size_t target, Span span) {
+        const Label one{emit_wide(Op::JumpBack, span, 0, 0)};
+        land_at(one, target);
+    }
+
+    // ---- registers, constants, call sites ----
+
+    Register take(Span span, std::size_t count = 1) {
+        const Register first = f_->next;
+        if (first + count > kMaxRegisters) {
+            fail(span, "The function needs too many variables (more than 4096)", "split it into smaller functions");
+        }
+        f_->next = static_cast<Register>(first + count);
+        proto().registers = std::max(proto().registers, f_->next);
+        return first;
+    }
+    bool is_temporary(Register r) const { return r >= f_->locals_end; }
+    // Register r may now hold an object.
+    void soil(Register r) {
+        if (is_temporary(r)) f_->dirty_end = std::max<Register>(f_->dirty_end, static_cast<Register>(r + 1));
+    }
+
+    static bool is_constant(Operand operand) { return (operand & kConstantBit) != 0; }
+
+    Operand constant(Value value, Span span) {
+        auto& constants = proto().constants;
+        if (constants.size() >= kMaxOperand) {
+            fail(span, "The function has too many constants (more than 32767)", "split it into smaller functions");
+        }
+        constants.push_back(std::move(value));
+        return static_cast<Operand>((constants.size() - 1) | kConstantBit);
+    }
+    Operand number_constant(Value value, Span span) {
+        const int kind = static_cast<int>(value.tag());
+        const std::uint64_t bits =
+            value.is_float() ? std::bit_cast<std::uint64_t>(value.as_float()) : static_cast<std::uint64_t>(value.as_integer());
+        auto [entry, added] = f_->numbers.try_emplace({kind, bits}, 0);
+        if (added) entry->second = constant(std::move(value), span);
+        return entry->second;
+    }
+    Operand text_constant(const std::string& text, Span span) {
+        if (auto found = f_->texts.find(text); found != f_->texts.end()) return found->second;
+        const Operand operand = constant(Value(runtime_.names().intern(text)), span);
+        f_->texts.emplace(text, operand);
+        return operand;
+    }
+
+    std::uint16_t site(const std::string& name, const std::vector<Argument>& arguments, Span span) {
+        if (proto().sites.size() >= kMaxOperand) {
+            fail(span, "The function has too many calls (more than 32767)", "split it into smaller functions");
+        }
+        CallSite site;
+        site.name = runtime_.names().intern(name);
+        const auto has_label = [](const Argument& argument) { return !argument.name.empty(); };
+        if (std::ranges::any_of(arguments, has_label)) {
+            for (const auto& argument : arguments) {
+                site.labels.push_back(argument.name.empty() ? nullptr : runtime_.names().intern(argument.name));
+            }
+        }
+        proto().sites.push_back(std::move(site));
+        return static_cast<std::uint16_t>(proto().sites.size() - 1);
+    }
+
+    std::uint16_t global(const std::string& name, Span span) {
+        const std::size_t index = runtime_.globals().index(runtime_.names().intern(name));
+        if (index > UINT16_MAX) fail(span, "The program has too many global names (more than 65536)");
+        return static_cast<std::uint16_t>(index);
+    }
+
+    // ---- functions ----
+
+    std::unique_ptr<Proto> function(FunctionNode& node, bool is_main = false) {
+        FunctionState state(node, f_);
+        f_ = &state;
+        auto& p = proto();
+        p.name = node.name;
+        p.source = source_;
+        p.is_main = is_main;
+        p.parameters = static_cast<std::uint16_t>(node.parameters.size());
+        for (const auto& variable : node.variables) p.variables.push_back(variable->name);
+
+        for (auto& parameter : node.parameters) parameter.variable->place = take(parameter.span);
+        if (node.me && node.me->owner == &node) {
+            node.me->place = take(node.span);
+            emit(Op::LoadMe, node.span, node.me->place);
+            if (node.me->is_captured) emit(Op::NewCell, node.span, node.me->place);
+        }
+        for (auto& parameter : node.parameters) {
+            if (parameter.variable->is_captured) emit(Op::NewCell, parameter.span, parameter.variable->place);
+        }
+        if (!node.created_by_assignment.empty()) {
+            const Register first = take(node.span, node.created_by_assignment.size());
+            emit(Op::Clear, node.span, first, static_cast<std::uint16_t>(node.created_by_assignment.size()));
+            Register place = first;
+            for (Variable* variable : node.created_by_assignment) {
+                variable->place = place++;
+                if (variable->is_captured) emit(Op::NewCell, node.span, variable->place);
+            }
+        }
+        f_->locals_end = f_->next;
+        body(node.body, node.span);
+        f_ = state.enclosing;
+        return std::move(state.proto);
+    }
+
+    // The value of the last statement, if it has one, is the function's.
+    void body(Body& statements, Span span) {
+        for (std::size_t i = 0; i < statements.size(); ++i) {
+            Stmt& stmt = *statements[i];
+            if (i + 1 < statements.size()) {
+                statement(stmt);
+            } else if (stmt.kind == StmtKind::Expression) {
+                const Operand value = operand(*static_cast<ExpressionStmt&>(stmt).expr);
+                emit(Op::Return, stmt.span, value);
+                return;
+            } else if (stmt.kind == StmtKind::Assign) {
+                const Operand value = assign(static_cast<AssignStmt&>(stmt));
+                emit(Op::Return, stmt.span, value);
+                return;
+            } else {
+                statement(stmt);
+            }
+        }
+        emit(Op::Return, span, number_constant(Value::nothing(), span));
+    }
+
+    std::uint16_t capture(FunctionState& state, const Variable* variable) {
+        if (auto found = state.captures.find(variable); found != state.captures.end()) return found->second;
+        Proto::Capture from;
+        if (variable->owner == &state.enclosing->node) {
+            from = {true, variable->place};
+        } else {
+            from = {false, capture(*state.enclosing, variable)};
+        }
+        state.proto->captures.push_back(from);
+        const auto index = static_cast<std::uint16_t>(state.proto->captures.size() - 1);
+        state.captures.emplace(variable, index);
+        return index;
+    }
+
+    // ---- statements ----
+
+    // Compiles one statement; afterwards its temporaries hold nothing.
+    void statement(Stmt& stmt) {
+        const Register outer_dirty = std::exchange(f_->dirty_end, 0);
+        const Register first = f_->locals_end;
+        statement_itself(stmt);
+        f_->next = f_->locals_end;
+        // What the statement declared stays; temporaries above it go.
+        if (f_->dirty_end > f_->locals_end) {
+            emit(Op::Clear, stmt.span, f_->locals_end, static_cast<std::uint16_t>(f_->dirty_end - f_->locals_end));
+        }
+        (void)first;
+        f_->dirty_end = outer_dirty;
+    }
+
+    void block(Body& statements, Span span) {
+        const Register first = f_->locals_end;
+        for (auto& stmt : statements) statement(*stmt);
+        if (f_->locals_end > first) {
+            emit(Op::Clear, span, first, static_cast<std::uint16_t>(f_->locals_end - first));
+            f_->locals_end = f_->next = first;
+        }
+    }
+
+    [[noreturn]] static void unsupported(Span span, const std::string& what) {
+        fail(span, what + " not supported yet");
+    }
+
+    void statement_itself(Stmt& stmt) {
+        switch (stmt.kind) {
+            case StmtKind::Expression: {
+                auto& expr = *static_cast<ExpressionStmt&>(stmt).expr;
+                into(expr, take(stmt.span));
+                return;
+            }
+            case StmtKind::Assign: assign(static_cast<AssignStmt&>(stmt)); return;
+            case StmtKind::Local: return local(static_cast<LocalStmt&>(stmt));
+            case StmtKind::Global: {
+                auto& node = static_cast<GlobalStmt&>(stmt);
+                emit(Op::SetGlobal, node.name_span, in_register(*node.value), global(node.name, node.name_span));
+                return;
+            }
+            case StmtKind::If: return if_statement(static_cast<IfStmt&>(stmt));
+            case StmtKind::Loop: return loop(static_cast<LoopStmt&>(stmt));
+            case StmtKind::Break:
+            case StmtKind::Continue: return leave_loop(stmt);
+            case StmtKind::Return: {
+                auto& value = static_cast<ReturnStmt&>(stmt).value;
+                const Operand result = value ? operand(*value) : number_constant(Value::nothing(), stmt.span);
+                emit(Op::Return, stmt.span, result);
+                return;
+            }
+            case StmtKind::Print: {
+                auto& node = static_cast<PrintStmt&>(stmt);
+                const Register first = f_->next;
+                for (auto& value : node.values) into(*value, take(value->span));
+                emit(Op::Print, stmt.span, first, 0, 0, node.values.size());
+                return;
+            }
+            case StmtKind::Block: return block(static_cast<BlockStmt&>(stmt).body, stmt.span);
+            case StmtKind::Function: return declare_function(static_cast<FunctionStmt&>(stmt));
+            case StmtKind::StaticFunction: unsupported(stmt.span, "'static function' is");
+            case StmtKind::Box: unsupported(static_cast<BoxNode&>(stmt).name_span, "'box' declarations are");
+            case StmtKind::Interface: unsupported(static_cast<InterfaceStmt&>(stmt).name_span, "'interface' declarations are");
+            case StmtKind::Nowait: unsupported(stmt.span, "'nowait' is");
+            case StmtKind::Include: unsupported(stmt.span, "'include' is");
+            case StmtKind::Using: unsupported(stmt.span, "'using' is");
+            case StmtKind::Try: unsupported(stmt.span, "'try' is");
+            case StmtKind::Throw: unsupported(stmt.span, "'throw' is");
+        }
+    }
+
+    void declare_function(FunctionStmt& stmt) {
+        const std::uint16_t name = global(stmt.function->name, stmt.span);
+        FunctionState* outer = std::exchange(f_, nullptr);  // sees nothing of where it stands
+        auto compiled = function(*stmt.function);
+        f_ = outer;
+        const std::uint16_t index = add_lambda(std::move(compiled), stmt.span);
+        const std::size_t at = emit(Op::DeclareFunction, stmt.span, index, name);
+        if (proto().is_main && f_->loops.empty()) proto().declarations.push_back(at);
+    }
+
+    std::uint16_t add_lambda(std::unique_ptr<Proto> compiled, Span span) {
+        if (proto().lambdas.size() >= kMaxOperand) fail(span, "The function contains too many functions (more than 32767)");
+        proto().lambdas.push_back(std::move(compiled));
+        return static_cast<std::uint16_t>(proto().lambdas.size() - 1);
+    }
+
+    void local(LocalStmt& stmt) {
+        for (auto& declared : stmt.variables) {
+            Variable& variable = *declared.variable;
+            if (declared.is_redeclaration) {
+                if (declared.value) {
+                    store_local(variable, *declared.value, declared.span);
+                } else {
+                    const Register null = take(declared.span);
+                    emit(Op::LoadNull, declared.span, null);
+                    store_local(variable, null, declared.span);
+                }
+                f_->next = f_->locals_end;
+                continue;
+            }
+            // The new variable's register is still a temporary while its value is computed.
+            const Register place = take(declared.span);
+            if (declared.value) {
+                into(*declared.value, place);
+            } else {
+                emit(Op::LoadNull, declared.span, place);
+            }
+            if (variable.is_captured) emit(Op::NewCell, declared.span, place);
+            variable.place = place;
+            f_->locals_end = f_->next = static_cast<Register>(place + 1);
+        }
+    }
+
+    void if_statement(IfStmt& stmt) {
+        Label end;
+        for (std::size_t i = 0; i < stmt.branches.size(); ++i) {
+            auto& branch = stmt.branches[i];
+            Label otherwise;
+            branch_on(*branch.condition, false, otherwise);
+            f_->next = f_->locals_end;
+            block(branch.body, stmt.span);
+            if (i + 1 < stmt.branches.size() || stmt.has_else) jump(end, stmt.span);
+            land(otherwise);
+        }
+        if (stmt.has_else) block(stmt.otherwise, stmt.span);
+        land(end);
+    }
+
+    void loop(LoopStmt& stmt) {
+        f_->loops.push_back({{}, {}, f_->locals_end, 0});
+        const std::size_t start = here();
+        if (stmt.condition) {
+            branch_on(*stmt.condition, false, f_->loops.back().breaks);
+            f_->next = f_->locals_end;
+        }
+        block(stmt.body, stmt.span);
+        land_at(f_->loops.back().continues, here());
+        jump_back(start, stmt.span);
+        land(f_->loops.back().breaks);
+        f_->loops.pop_back();
+    }
+
+    void leave_loop(Stmt& stmt) {
+        const bool is_break = stmt.kind == StmtKind::Break;
+        if (f_->loops.empty()) fail(stmt.span, is_break ? "'break' outside a loop" : "'continue' outside a loop");
+        auto& loop = f_->loops.back();
+        if (f_->locals_end > loop.first_local) {
+            emit(Op::Clear, stmt.span, loop.first_local, static_cast<std::uint16_t>(f_->locals_end - loop.first_local));
+        }
+        jump(is_break ? loop.breaks : loop.continues, stmt.span);
+    }
+
+    // ---- assignment ----
+
+    // The operand returned is the value assigned.
+    Operand assign(AssignStmt& stmt) {
+        switch (stmt.target->kind) {
+            case ExprKind::Name: return assign_name(stmt, static_cast<NameExpr&>(*stmt.target));
+            case ExprKind::Field: {
+                auto& target = static_cast<FieldExpr&>(*stmt.target);
+                const Register object = in_register(*target.object);
+                const std::uint16_t at = site(target.name, {}, target.name_span);
+                Operand value = 0;
+                if (stmt.op) {
+                    const Register old = take(stmt.span);
+                    emit(Op::GetField, target.name_span, old, object, at);
+                    soil(old);
+                    value = combine(stmt, old);
+                } else {
+                    value = operand(*stmt.value);
+                }
+                emit(Op::SetField, target.name_span, object, value, at);
+                return value;
+            }
+            case ExprKind::Index: {
+                auto& target = static_cast<IndexExpr&>(*stmt.target);
+                const Register object = in_register(*target.object);
+                const Operand index = operand(*target.index);
+                Operand value = 0;
+                if (stmt.op) {
+                    const Register old = take(stmt.span);
+                    emit(Op::GetIndex, target.span, old, object, index);
+                    soil(old);
+                    value = combine(stmt, old);
+                } else {
+                    value = operand(*stmt.value);
+                }
+                emit(Op::SetIndex, target.span, object, index, value);
+                return value;
+            }
+            default: fail(stmt.target->span, "This cannot be assigned to");
+        }
+    }
+
+    // old op= value, into old's register.
+    Operand combine(AssignStmt& stmt, Register old) {
+        const Operand right = operand(*stmt.value);
+        emit(arithmetic(*stmt.op), stmt.op_span, old, old, right);
+        return old;
+    }
+
+    Operand assign_name(AssignStmt& stmt, NameExpr& target) {
+        const Variable* variable = target.variable;
+        const bool in_own_register = variable && variable->owner == &f_->node && !variable->is_captured;
+        if (in_own_register && !variable->is_created_by_assignment) {
+            if (stmt.op) {
+                const Operand right = operand(*stmt.value);
+                emit(arithmetic(*stmt.op), stmt.op_span, variable->place, variable->place, right);
+            } else {
+                into(*stmt.value, variable->place);
+            }
+            return variable->place;
+        }
+        Register value = 0;
+        if (stmt.op) {
+            value = take(stmt.span);
+            into(target, value);
+            combine(stmt, value);
+        } else {
+            value = in_register(*stmt.value);
+        }
+        store(target, value);
+        return value;
+    }
+
+    // Register `value` becomes the value of the named variable.
+    void store(NameExpr& target, Register value) {
+        const Variable* variable = target.variable;
+        const Span span = target.span;
+        if (!variable) {
+            emit(Op::SetGlobal, span, value, global(target.name, span));
+            return;
+        }
+        const bool own = variable->owner == &f_->node;
+        const std::uint16_t place = own ? variable->place : capture(*f_, variable);
+        if (variable->is_created_by_assignment) {
+            const Op op = !own ? Op::SetCreatedCapture : variable->is_captured ? Op::SetCreatedCell : Op::SetCreated;
+            emit(op, span, value, place, global(target.name, span));
+        } else if (!own) {
+            emit(Op::SetCapture, span, value, place);
+        } else if (variable->is_captured) {
+            emit(Op::SetCell, span, value, place);
+        } else {
+            emit(Op::Move, span, place, value);
+        }
+    }
+
+    void store_local(Variable& variable, Expr& value, Span span) {
+        if (variable.is_captured) return store_local(variable, in_register(value), span);
+        into(value, variable.place);
+    }
+    void store_local(Variable& variable, Register value, Span span) {
+        if (variable.is_captured) {
+            emit(Op::SetCell, span, value, variable.place);
+        } else {
+            emit(Op::Move, span, variable.place, value);
+        }
+    }
+
+    // ---- conditions ----
+
+    // Jumps to `label` if the truth of `expr` is `when`, else goes on.
+    void branch_on(Expr& expr, bool when, Label& label) {
+        if (expr.kind == ExprKind::Logical) {
+            auto& node = static_cast<LogicalExpr&>(expr);
+            // `and` is settled by a false left side, `or` by a true one.
+            const bool settled_by = !node.is_and;
+            if (when == settled_by) {
+                branch_on(*node.left, when, label);
+                branch_on(*node.right, when, label);
+            } else {
+                Label settled;
+                branch_on(*node.left, settled_by, settled);
+                branch_on(*node.right, when, label);
+                land(settled);
+            }
+            return;
+        }
+        if (expr.kind == ExprKind::Unary && static_cast<UnaryExpr&>(expr).op == UnaryOp::Not) {
+            return branch_on(*static_cast<UnaryExpr&>(expr).operand, !when, label);
+        }
+        const Register before = f_->next;
+        if (expr.kind == ExprKind::Binary && test_for(static_cast<BinaryExpr&>(expr).op)) {
+            auto& node = static_cast<BinaryExpr&>(expr);
+            const Operand left = operand(*node.left);
+            const Operand right = operand(*node.right);
+            const bool expected = node.op == BinaryOp::NotEqual ? !when : when;
+            emit(*test_for(node.op), node.op_span, 0, left, right, expected ? 1 : 0);
+            jump(label, expr.span);
+        } else {
+            const Register value = in_register(expr);
+            jump(label, expr.span, when ? Op::JumpIfTrue : Op::JumpIfFalse, value);
+        }
+        f_->next = before;
+    }
+
+    static std::optional<Op> test_for(BinaryOp op) {
+        switch (op) {
+            case BinaryOp::Equal:
+            case BinaryOp::NotEqual: return Op::TestEqual;
+            case BinaryOp::Less: return Op::TestLess;
+            case BinaryOp::LessEqual: return Op::TestLessEqual;
+            case BinaryOp::Greater: return Op::TestGreater;
+            case BinaryOp::GreaterEqual: return Op::TestGreaterEqual;
+            default: return std::nullopt;
+        }
+    }
+
+    static Op arithmetic(BinaryOp op) {
+        switch (op) {
+            case BinaryOp::Add: return Op::Add;
+            case BinaryOp::Subtract: return Op::Subtract;
+            case BinaryOp::Multiply: return Op::Multiply;
+            case BinaryOp::Divide: return Op::Divide;
+            case BinaryOp::Modulo: return Op::Modulo;
+            case BinaryOp::Equal: return Op::Equal;
+            case BinaryOp::NotEqual: return Op::NotEqual;
+            case BinaryOp::Less: return Op::Less;
+            case BinaryOp::LessEqual: return Op::LessEqual;
+            case BinaryOp::Greater: return Op::Greater;
+            case BinaryOp::GreaterEqual: return Op::GreaterEqual;
+            case BinaryOp::Channel: break;
+        }
+        return Op::Add;
+    }
+
+    // ---- expressions ----
+
+    // The value as an operand: a literal or local variable itself, else a fresh temporary.
+    Operand operand(Expr& expr) {
+        switch (expr.kind) {
+            case ExprKind::Null: return number_constant(Value::null(), expr.span);
+            case ExprKind::Void: return number_constant(Value::nothing(), expr.span);
+            case ExprKind::Bool: return number_constant(Value::boolean(static_cast<LiteralExpr&>(expr).boolean), expr.span);
+            case ExprKind::Integer: return number_constant(Value::integer(static_cast<LiteralExpr&>(expr).integer), expr.span);
+            case ExprKind::Float: return number_constant(Value::number(static_cast<LiteralExpr&>(expr).number), expr.span);
+            case ExprKind::String: return text_constant(static_cast<LiteralExpr&>(expr).text, expr.span);
+            default: return in_register(expr);
+        }
+    }
+
+    // The value in a register: the variable's own, or a fresh temporary.
+    Register in_register(Expr& expr) {
+        if (expr.kind == ExprKind::Name) {
+            const Variable* variable = static_cast<NameExpr&>(expr).variable;
+            const bool plain = variable && variable->owner == &f_->node && !variable->is_captured;
+            if (plain && !variable->is_created_by_assignment) return variable->place;
+        }
+        if (expr.kind == ExprKind::Me) {
+            const Variable* variable = f_->node.me;
+            if (variable->owner == &f_->node && !variable->is_captured) return variable->place;
+        }
+        const Register r = take(expr.span);
+        into(expr, r);
+        return r;
+    }
+
+    // Computes `expr` into register `target`. Where target is a variable, it is written last.
+    void into(Expr& expr, Register target) {
+        const Register before = f_->next;
+        into_itself(expr, target);
+        f_->next = std::max<Register>(before, f_->locals_end);
+    }
+
+    void into_itself(Expr& expr, Register target) {
+        const Span span = expr.span;
+        switch (expr.kind) {
+            case ExprKind::Null: emit(Op::LoadNull, span, target); return;
+            case ExprKind::Void: emit(Op::LoadVoid, span, target); return;
+            case ExprKind::Bool: emit(static_cast<LiteralExpr&>(expr).boolean ? Op::LoadTrue : Op::LoadFalse, span, target); return;
+            case ExprKind::Integer:
+            case ExprKind::Float:
+            case ExprKind::String: return literal(expr, target);
+            case ExprKind::Name: return name(static_cast<NameExpr&>(expr), target);
+            case ExprKind::Me: return me(span, target);
+            case ExprKind::Unary: {
+                auto& node = static_cast<UnaryExpr&>(expr);
+                emit(node.op == UnaryOp::Not ? Op::Not : Op::Negate, span, target, operand(*node.operand));
+                return;
+            }
+            case ExprKind::Binary: return binary(static_cast<BinaryExpr&>(expr), target);
+            case ExprKind::Logical: {
+                Label no;
+                Label end;
+                branch_on(expr, false, no);
+                emit(Op::LoadTrue, span, target);
+                jump(end, span);
+                land(no);
+                emit(Op::LoadFalse, span, target);
+                return land(end);
+            }
+            case ExprKind::Ternary: {
+                auto& node = static_cast<TernaryExpr&>(expr);
+                Label no;
+                Label end;
+                branch_on(*node.condition, false, no);
+                into(*node.then, target);
+                jump(end, span);
+                land(no);
+                into(*node.otherwise, target);
+                return land(end);
+            }
+            case ExprKind::Await: unsupported(span, "'await' is");
+            case ExprKind::ParentCall: unsupported(span, "'from Parent.method()' is");
+            case ExprKind::Call: return call(static_cast<CallExpr&>(expr), target);
+            case ExprKind::MethodCall: {
+                auto& node = static_cast<MethodCallExpr&>(expr);
+                const Register window = take(span);
+                into(*node.object, window);
+                arguments(node.arguments);
+                emit(Op::Invoke, node.name_span, target, window, site(node.name, node.arguments, node.name_span),
+                     node.arguments.size());
+                soil(static_cast<Register>(window + node.arguments.size()));
+                return soil(target);
+            }
+            case ExprKind::Field: {
+                auto& node = static_cast<FieldExpr&>(expr);
+                const Register object = in_register(*node.object);
+                emit(Op::GetField, node.name_span, target, object, site(node.name, {}, node.name_span));
+                return soil(target);
+            }
+            case ExprKind::Index: {
+                auto& node = static_cast<IndexExpr&>(expr);
+                const Register object = in_register(*node.object);
+                emit(Op::GetIndex, span, target, object, operand(*node.index));
+                return soil(target);
+            }
+            case ExprKind::New: {
+                auto& node = static_cast<NewExpr&>(expr);
+                const Register window = take(span);
+                arguments(node.arguments);
+                emit(Op::New, node.name_span, target, window, site(node.name, node.arguments, node.name_span),
+                     node.arguments.size());
+                soil(static_cast<Register>(window + node.arguments.size()));
+                return soil(target);
+            }
+            case ExprKind::Lambda: {
+                auto compiled = function(*static_cast<LambdaExpr&>(expr).function);
+                emit(Op::NewFunction, span, target, add_lambda(std::move(compiled), span));
+                return soil(target);
+            }
+            case ExprKind::Array: return array(static_cast<ArrayExpr&>(expr), target);
+            case ExprKind::Object: return object(static_cast<ObjectExpr&>(expr), target);
+        }
+    }
+
+    void literal(Expr& expr, Register target) {
+        auto& node = static_cast<LiteralExpr&>(expr);
+        const bool is_small = node.integer >= INT32_MIN && node.integer <= INT32_MAX;
+        if (expr.kind == ExprKind::Integer && is_small) {
+            emit_wide(Op::LoadInteger, expr.span, target, static_cast<std::int32_t>(node.integer));
+            return;
+        }
+        emit_wide(Op::LoadConstant, expr.span, target, operand(expr) & ~kConstantBit);
+        if (expr.kind == ExprKind::String) soil(target);
+    }
+
+    void name(NameExpr& expr, Register target) {
+        const Variable* variable = expr.variable;
+        const Span span = expr.span;
+        soil(target);
+        if (!variable) {
+            emit(Op::GetGlobal, span, target, global(expr.name, span));
+            return;
+        }
+        const bool own = variable->owner == &f_->node;
+        const std::uint16_t place = own ? variable->place : capture(*f_, variable);
+        if (variable->is_created_by_assignment) {
+            const Op op = !own ? Op::GetCreatedCapture : variable->is_captured ? Op::GetCreatedCell : Op::GetCreated;
+            emit(op, span, target, place, global(expr.name, span));
+        } else if (!own) {
+            emit(Op::GetCapture, span, target, place);
+        } else if (variable->is_captured) {
+            emit(Op::GetCell, span, target, place);
+        } else if (place != target) {
+            emit(Op::Move, span, target, place);
+        }
+    }
+
+    void me(Span span, Register target) {
+        const Variable* variable = f_->node.me;
+        soil(target);
+        if (variable->owner != &f_->node) {
+            emit(Op::GetCapture, span, target, capture(*f_, variable));
+        } else {
+            emit(variable->is_captured ? Op::GetCell : Op::Move, span, target, variable->place);
+        }
+    }
+
+    void binary(BinaryExpr& node, Register target) {
+        if (node.op == BinaryOp::Channel) unsupported(node.op_span, "'>>' is");
+        // A chain a + b + c… builds its left side in the target, unless that is a variable the right
+        // side may still read.
+        Operand left = 0;
+        if (node.left->kind == ExprKind::Binary && is_temporary(target)) {
+            into(*node.left, target);
+            left = target;
+        } else {
+            left = operand(*node.left);
+        }
+        const Operand right = operand(*node.right);
+        emit(arithmetic(node.op), node.op_span, target, left, right);
+        if (node.op == BinaryOp::Add || node.op == BinaryOp::Multiply) soil(target);
+    }
+
+    // Arguments follow their call's window in order.
+    void arguments(std::vector<Argument>& list) {
+        for (auto& argument : list) into(*argument.value, take(argument.value->span));
+    }
+
+    void call(CallExpr& node, Register target) {
+        const Register window = take(node.span);
+        into(*node.callee, window);
+        arguments(node.arguments);
+        const Span span = node.callee->span;
+        emit(Op::Call, span, target, window, site("", node.arguments, span), node.arguments.size());
+        soil(static_cast<Register>(window + node.arguments.size()));
+        soil(target);
+    }
+
+    void array(ArrayExpr& node, Register target) {
+        constexpr std::size_t kChunk = 32;
+        const Register made = is_temporary(target) ? target : take(node.span);
+        emit_wide(Op::NewArray, node.span, made, static_cast<std::int32_t>(node.items.size()));
+        soil(made);
+        for (std::size_t i = 0; i < node.items.size(); i += kChunk) {
+            const std::size_t count = std::min(kChunk, node.items.size() - i);
+            const Register first = f_->next;
+            for (std::size_t j = i; j < i + count; ++j) into(*node.items[j], take(node.items[j]->span));
+            emit(Op::Append, node.span, made, first, 0, count);
+            soil(static_cast<Register>(first + count - 1));
+            f_->next = first;
+        }
+        if (made != target) emit(Op::Move, node.span, target, made);
+    }
+
+    void object(ObjectExpr& node, Register target) {
+        const Register made = is_temporary(target) ? target : take(node.span);
+        emit(Op::NewMap, node.span, made);
+        soil(made);
+        for (auto& pair : node.pairs) {
+            const Register before = f_->next;
+            const Operand key = text_constant(pair.key, pair.key_span);
+            const Operand value = operand(*pair.value);
+            emit(Op::PutEntry, pair.key_span, made, key, value);
+            f_->next = before;
+        }
+        if (made != target) emit(Op::Move, node.span, target, made);
+    }
+
+    Runtime& runtime_;
+    std::shared_ptr<const Source> source_;
+    FunctionState* f_ = nullptr;
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<Proto>, Diagnostic> compile(const Program& program, Runtime& runtime) {
+    try {
+        return Compiler(runtime, program.source).program(*program.main);
+    } catch (CompileError& error) {
+        return std::unexpected(std::move(error.diagnostic));
+    }
+}
+
+}  // namespace nyash

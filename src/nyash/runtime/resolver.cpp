@@ -1,0 +1,332 @@
+#include "nyash/runtime/resolver.h"
+
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "nyash/syntax/variable.h"
+
+namespace nyash {
+namespace {
+
+struct ResolveError {
+    Diagnostic diagnostic;
+};
+
+// The declarations visible at a point, innermost first. Never changed once made, so a lambda can keep
+// the one it saw.
+struct Visible {
+    Variable* variable;
+    const Visible* outer;
+    int block;
+};
+
+struct FunctionScope {
+    FunctionNode& node;
+    FunctionScope* enclosing;         // of a lambda
+    const Visible* visible;           // here; at the start, what the lambda saw around it
+    bool is_main = false;
+    bool in_box = false;              // `me` exists
+    int block = 0;                    // number of the current block
+    std::unordered_map<std::string, Variable*> created;
+    std::vector<NameExpr*> assigned_later;  // no declaration seen: decided at the end of the body
+    std::vector<NameExpr*> read_later;
+    struct Lambda {
+        FunctionNode* node;
+        const Visible* visible;
+    };
+    std::vector<Lambda> lambdas;
+};
+
+class Resolver {
+public:
+    void program(Program& program) {
+        FunctionScope main{*program.main, nullptr, nullptr, true, false, 0, {}, {}, {}, {}};
+        function(main);
+    }
+
+private:
+    [[noreturn]] static void fail(Span span, std::string message, std::string help = {}) {
+        throw ResolveError{{std::move(message), span, std::move(help), {}}};
+    }
+
+    // ---- functions ----
+
+    void function(FunctionScope& scope) {
+        FunctionScope* outer = std::exchange(scope_, &scope);
+        scope.block = ++blocks_;
+        for (auto& parameter : scope.node.parameters) parameter.variable = declare(parameter.name);
+        statements(scope.node.body);
+        settle(scope);
+        for (const auto& lambda : scope.lambdas) {
+            lambda.node->enclosing = &scope.node;
+            FunctionScope inner{*lambda.node, &scope, lambda.visible, false, scope.in_box, 0, {}, {}, {}, {}};
+            function(inner);
+        }
+        scope_ = outer;
+    }
+
+    // A function that sees no locals around it: declared functions, methods.
+    void separate_function(FunctionNode& node, bool in_box) {
+        FunctionScope scope{node, nullptr, nullptr, false, in_box, 0, {}, {}, {}, {}};
+        function(scope);
+    }
+
+    // The names nobody declared: first what assignment creates, then what merely reads.
+    void settle(FunctionScope& scope) {
+        for (NameExpr* name : scope.assigned_later) {
+            if (Variable* known = lookup_created(scope, name->name)) {
+                use(*name, known);
+            } else if (!scope.is_main) {
+                Variable* made = add_variable(scope.node, name->name);
+                made->is_created_by_assignment = true;
+                scope.node.created_by_assignment.push_back(made);
+                scope.created.emplace(name->name, made);
+                name->variable = made;
+            }
+        }
+        for (NameExpr* name : scope.read_later) {
+            if (Variable* known = lookup_created(scope, name->name)) use(*name, known);
+        }
+    }
+
+    // Variables created by assignment here or in the functions around.
+    static Variable* lookup_created(FunctionScope& scope, const std::string& name) {
+        for (FunctionScope* s = &scope; s; s = s->enclosing) {
+            if (auto found = s->created.find(name); found != s->created.end()) return found->second;
+        }
+        return nullptr;
+    }
+
+    static Variable* add_variable(FunctionNode& node, std::string name) {
+        node.variables.push_back(std::make_unique<Variable>());
+        node.variables.back()->name = std::move(name);
+        node.variables.back()->owner = &node;
+        return node.variables.back().get();
+    }
+
+    Variable* declare(const std::string& name) {
+        Variable* variable = add_variable(scope_->node, name);
+        visible_.push_back(std::make_unique<Visible>(variable, scope_->visible, scope_->block));
+        scope_->visible = visible_.back().get();
+        return variable;
+    }
+
+    void use(NameExpr& name, Variable* variable) {
+        name.variable = variable;
+        if (variable->owner != &scope_->node) variable->is_captured = true;
+    }
+
+    Variable* lookup(const std::string& name) const {
+        for (const Visible* v = scope_->visible; v; v = v->outer) {
+            if (v->variable->name == name) return v->variable;
+        }
+        return nullptr;
+    }
+
+    void me(Span span) {
+        if (!scope_->in_box) fail(span, "'me' is only known inside a box", "'me' is the object whose method runs");
+        // The method itself has it; the lambdas in between capture it.
+        FunctionScope* method = scope_;
+        while (method->enclosing) method = method->enclosing;
+        if (!method->node.me) method->node.me = add_variable(method->node, "me");
+        for (FunctionScope* s = scope_; s != method; s = s->enclosing) {
+            s->node.me = method->node.me;
+            method->node.me->is_captured = true;
+        }
+    }
+
+    // ---- statements ----
+
+    template <class F>
+    void in_block(F&& inside) {
+        const Visible* before = scope_->visible;
+        const int block = std::exchange(scope_->block, ++blocks_);
+        inside();
+        scope_->visible = before;
+        scope_->block = block;
+    }
+
+    void block(Body& body) {
+        in_block([&] { statements(body); });
+    }
+
+    void statements(Body& body) {
+        for (auto& stmt : body) statement(*stmt);
+    }
+
+    void statement(Stmt& stmt) {
+        switch (stmt.kind) {
+            case StmtKind::Expression: return expression(*static_cast<ExpressionStmt&>(stmt).expr);
+            case StmtKind::Assign: return assign(static_cast<AssignStmt&>(stmt));
+            case StmtKind::Local: return local(static_cast<LocalStmt&>(stmt));
+            case StmtKind::Global: return expression(*static_cast<GlobalStmt&>(stmt).value);
+            case StmtKind::If: {
+                auto& node = static_cast<IfStmt&>(stmt);
+                for (auto& branch : node.branches) {
+                    expression(*branch.condition);
+                    block(branch.body);
+                }
+                return block(node.otherwise);
+            }
+            case StmtKind::Loop: {
+                auto& node = static_cast<LoopStmt&>(stmt);
+                if (node.condition) expression(*node.condition);
+                return block(node.body);
+            }
+            case StmtKind::Return:
+                if (auto& value = static_cast<ReturnStmt&>(stmt).value) expression(*value);
+                return;
+            case StmtKind::Print:
+                for (auto& value : static_cast<PrintStmt&>(stmt).values) expression(*value);
+                return;
+            case StmtKind::Block: return block(static_cast<BlockStmt&>(stmt).body);
+            case StmtKind::Function:
+            case StmtKind::StaticFunction: return separate_function(*static_cast<FunctionStmt&>(stmt).function, false);
+            case StmtKind::Box: return box(static_cast<BoxNode&>(stmt));
+            case StmtKind::Nowait: {
+                auto& node = static_cast<NowaitStmt&>(stmt);
+                expression(*node.value);
+                return assigned(*node.target);
+            }
+            case StmtKind::Try: return try_statement(static_cast<TryStmt&>(stmt));
+            case StmtKind::Throw: return expression(*static_cast<ThrowStmt&>(stmt).value);
+            case StmtKind::Interface:
+            case StmtKind::Include:
+            case StmtKind::Using:
+            case StmtKind::Break:
+            case StmtKind::Continue: return;
+        }
+    }
+
+    void assign(AssignStmt& stmt) {
+        expression(*stmt.value);
+        if (stmt.target->kind == ExprKind::Name) return assigned(static_cast<NameExpr&>(*stmt.target));
+        expression(*stmt.target);
+    }
+
+    void assigned(NameExpr& name) {
+        if (Variable* variable = lookup(name.name)) return use(name, variable);
+        scope_->assigned_later.push_back(&name);
+    }
+
+    void local(LocalStmt& stmt) {
+        for (auto& declared : stmt.variables) {
+            if (declared.value) expression(*declared.value);  // sees an outer variable of the same name
+            for (const Visible* v = scope_->visible; v && v->block == scope_->block; v = v->outer) {
+                if (v->variable->name != declared.name || v->variable->owner != &scope_->node) continue;
+                declared.variable = v->variable;
+                declared.is_redeclaration = true;
+                break;
+            }
+            if (!declared.variable) declared.variable = declare(declared.name);
+        }
+    }
+
+    void try_statement(TryStmt& stmt) {
+        block(stmt.body);
+        for (auto& clause : stmt.catches) {
+            in_block([&] {
+                if (!clause.name.empty()) clause.variable = declare(clause.name);
+                statements(clause.body);
+            });
+        }
+        block(stmt.finally);
+    }
+
+    void box(BoxNode& node) {
+        for (auto& field : node.fields) {
+            if (field.initializer) separate_function(*field.initializer, true);
+        }
+        for (auto& method : node.methods) separate_function(*method.function, method.role != MethodDecl::Role::StaticMethod);
+        for (auto& body : node.static_blocks) separate_function(*body, true);
+    }
+
+    // ---- expressions ----
+
+    void arguments(std::vector<Argument>& list) {
+        for (auto& argument : list) expression(*argument.value);
+    }
+
+    void expression(Expr& expr) {
+        switch (expr.kind) {
+            case ExprKind::Null:
+            case ExprKind::Void:
+            case ExprKind::Bool:
+            case ExprKind::Integer:
+            case ExprKind::Float:
+            case ExprKind::String: return;
+            case ExprKind::Me: return me(expr.span);
+            case ExprKind::Name: {
+                auto& name = static_cast<NameExpr&>(expr);
+                if (Variable* variable = lookup(name.name)) return use(name, variable);
+                scope_->read_later.push_back(&name);
+                return;
+            }
+            case ExprKind::Unary: return expression(*static_cast<UnaryExpr&>(expr).operand);
+            case ExprKind::Await: return expression(*static_cast<AwaitExpr&>(expr).operand);
+            case ExprKind::Binary: {
+                auto& node = static_cast<BinaryExpr&>(expr);
+                expression(*node.left);
+                return expression(*node.right);
+            }
+            case ExprKind::Logical: {
+                auto& node = static_cast<LogicalExpr&>(expr);
+                expression(*node.left);
+                return expression(*node.right);
+            }
+            case ExprKind::Ternary: {
+                auto& node = static_cast<TernaryExpr&>(expr);
+                expression(*node.condition);
+                expression(*node.then);
+                return expression(*node.otherwise);
+            }
+            case ExprKind::Call: {
+                auto& node = static_cast<CallExpr&>(expr);
+                expression(*node.callee);
+                return arguments(node.arguments);
+            }
+            case ExprKind::MethodCall: {
+                auto& node = static_cast<MethodCallExpr&>(expr);
+                expression(*node.object);
+                return arguments(node.arguments);
+            }
+            case ExprKind::Field: return expression(*static_cast<FieldExpr&>(expr).object);
+            case ExprKind::Index: {
+                auto& node = static_cast<IndexExpr&>(expr);
+                expression(*node.object);
+                return expression(*node.index);
+            }
+            case ExprKind::New: return arguments(static_cast<NewExpr&>(expr).arguments);
+            case ExprKind::ParentCall:
+                me(expr.span);
+                return arguments(static_cast<ParentCallExpr&>(expr).arguments);
+            case ExprKind::Lambda:
+                scope_->lambdas.push_back({static_cast<LambdaExpr&>(expr).function.get(), scope_->visible});
+                return;
+            case ExprKind::Array:
+                for (auto& item : static_cast<ArrayExpr&>(expr).items) expression(*item);
+                return;
+            case ExprKind::Object:
+                for (auto& pair : static_cast<ObjectExpr&>(expr).pairs) expression(*pair.value);
+                return;
+        }
+    }
+
+    FunctionScope* scope_ = nullptr;
+    std::vector<std::unique_ptr<Visible>> visible_;
+    int blocks_ = 0;
+};
+
+}  // namespace
+
+std::expected<void, Diagnostic> resolve(Program& program) {
+    try {
+        Resolver().program(program);
+        return {};
+    } catch (ResolveError& error) {
+        return std::unexpected(std::move(error.diagnostic));
+    }
+}
+
+}  // namespace nyash

@@ -1,0 +1,143 @@
+// Runtime: everything one running Nyash has. Nothing in the interpreter is global to the process, so
+// several runtimes live side by side (one per thread, or nested in tests).
+//
+// It starts with what the language itself needs (strings, arrays, maps, functions, errors). The floors
+// above add the built-in boxes through types(), before the first script is loaded.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <nya/clock.h>
+#include <nya/random.h>
+
+#include "nyash/runtime/array.h"
+#include "nyash/runtime/box_type.h"
+#include "nyash/runtime/event_loop.h"
+#include "nyash/runtime/function.h"
+#include "nyash/runtime/globals.h"
+#include "nyash/runtime/map.h"
+#include "nyash/runtime/object.h"
+#include "nyash/runtime/string.h"
+#include "nyash/runtime/vm.h"
+#include "nyash/syntax/ast.h"
+#include "nyash/syntax/diagnostic.h"
+
+namespace nyash {
+
+// The bounds a script runs within.
+struct Limits {
+    std::uint64_t max_steps = UINT64_MAX;           // calls and turns of loops; the default is no limit
+    std::size_t max_text_bytes = 256U << 20U;       // of one string
+    std::size_t max_call_depth = 1000;
+};
+
+// Where a script's output goes, and where its input comes from.
+struct Channels {
+    std::function<void(std::string_view)> out;
+    std::function<void(std::string_view)> err;
+    std::function<bool(std::string&)> read_line;  // false at the end of the input
+};
+
+// The types the runtime itself makes objects of.
+struct CoreTypes {
+    BoxType& null_type;
+    BoxType& void_type;
+    BoxType& bool_type;
+    BoxType& integer_type;
+    BoxType& float_type;
+    BoxType& string_type;
+    BoxType& array_type;
+    BoxType& map_type;
+    BoxType& function_type;
+    BoxType& method_type;
+    BoxType& error_type;
+    BoxType cell_type{"Cell"};
+};
+
+// An error as a value: what `new ErrorBox(message)` makes and `catch` receives.
+class ErrorBox final : public Container {
+public:
+    ErrorBox(Heap& heap, const BoxType& type, std::string k, std::string m)
+        : Container(heap, type), kind(std::move(k)), message(std::move(m)) {}
+    std::string kind;
+    std::string message;
+    std::string reason;         // finer than the kind; empty when there is nothing finer
+    std::string hint;           // what to do about it
+    bool is_retryable = false;  // the same thing may succeed later
+    std::int64_t line = 0;      // where it was raised; 0: unknown
+    void write(TextWriter& out) const override;
+    void clear() noexcept override {}
+};
+
+class Runtime {
+public:
+    struct Options {
+        Channels channels;
+        Limits limits;
+        std::shared_ptr<nya::Clock> clock = nya::Clock::system();
+        std::shared_ptr<nya::Random> random = nya::Random::system();
+    };
+
+    explicit Runtime(Options options);
+    ~Runtime();
+    Runtime(const Runtime&) = delete;
+    Runtime& operator=(const Runtime&) = delete;
+
+    Names& names() noexcept { return names_; }
+    BoxTypes& types() noexcept { return types_; }
+    const CoreTypes& core() const noexcept { return core_; }
+    CoreTypes& core() noexcept { return core_; }
+    Heap& heap() noexcept { return heap_; }
+    Globals& globals() noexcept { return globals_; }
+    // Shared, because a node may outlive the runtime by a moment and still ask its executor.
+    const std::shared_ptr<EventLoop>& loop() noexcept { return loop_; }
+    Vm& vm() noexcept { return vm_; }
+    const Limits& limits() const noexcept { return options_.limits; }
+    Channels& channels() noexcept { return options_.channels; }
+    nya::Clock& clock() noexcept { return *options_.clock; }
+    nya::Random& random() noexcept { return *options_.random; }
+
+    // A global function such as isType, for the floors above to declare.
+    void define_function(std::string_view name, std::string_view signature, NativeCode code);
+
+    Ref<String> string(std::string text) { return make<String>(core_.string_type, std::move(text)); }
+    Ref<Array> array() { return make<Array>(heap_, core_.array_type); }
+    Ref<Map> map() { return make<Map>(heap_, core_.map_type); }
+    Ref<ErrorBox> error(std::string kind, std::string message) {
+        return make<ErrorBox>(heap_, core_.error_type, std::move(kind), std::move(message));
+    }
+
+    const BoxType& type_of(const Value& value) const noexcept {
+        return value.tag() >= Value::Tag::String ? value.as_object().type() : *plain_types_[static_cast<std::size_t>(value.tag())];
+    }
+
+    // Resolves, compiles and keeps a parsed program. Its declarations are known from now on.
+    std::expected<const Proto*, Diagnostic> load(Program program);
+
+    // How an uncaught error reads, with the source line and the calls that led there.
+    std::string describe(const ScriptError& error) const;
+    void report(const ScriptError& error, std::string_view where = {});
+
+private:
+    Options options_;
+    BoxType any_type_{"Box"};
+    BoxType string_type_{"StringBox", &any_type_};
+    Names names_{string_type_};
+    BoxTypes types_{names_, any_type_};
+    CoreTypes core_;
+    const BoxType* plain_types_[Value::kTags];
+    Heap heap_;
+    Globals globals_;
+    std::vector<std::unique_ptr<NativeFunction>> functions_;
+    std::vector<std::unique_ptr<Proto>> programs_;
+    std::shared_ptr<EventLoop> loop_;
+    Vm vm_;
+};
+
+}  // namespace nyash

@@ -1,0 +1,69 @@
+// ScriptError: what goes wrong while a script runs.
+//
+// One pointer wide, because nearly every call in the interpreter returns a Result. The thing thrown is
+// a Value: for errors of the runtime an ErrorBox made when somebody catches it, for `throw v` the
+// script's own object. The VM adds the position and the calls that led there as it unwinds.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nyash/runtime/value.h"
+#include "nyash/syntax/source.h"
+
+namespace nyash {
+
+// The kinds scripts see in error.kind.
+namespace error_kind {
+inline constexpr std::string_view kUndefined = "UndefinedName";
+inline constexpr std::string_view kType = "TypeError";
+inline constexpr std::string_view kArguments = "ArgumentError";
+inline constexpr std::string_view kOperation = "InvalidOperation";
+inline constexpr std::string_view kDivision = "DivisionByZero";
+inline constexpr std::string_view kOverflow = "StackOverflow";
+inline constexpr std::string_view kLimit = "LimitExceeded";
+inline constexpr std::string_view kUnsupported = "NotSupported";
+inline constexpr std::string_view kThrown = "Error";
+}  // namespace error_kind
+
+struct TraceEntry {
+    std::string function;  // "f", "a lambda", "the script"
+    std::shared_ptr<const Source> source;
+    Span span;
+};
+
+class ScriptError {
+public:
+    struct Detail {
+        std::string kind;
+        std::string message;
+        std::string help;
+        Value thrown;                   // of `throw`; Undefined for the runtime's own errors
+        std::vector<TraceEntry> trace;  // innermost first
+        bool is_fatal = false;          // no script may catch it: a step limit, an interrupt
+        bool is_placed = false;         // the span below is known better than the VM would
+        Span span;
+    };
+
+    ScriptError(std::string_view kind, std::string message, std::string help = {})
+        : detail_(std::make_unique<Detail>()) {
+        detail_->kind = kind;
+        detail_->message = std::move(message);
+        detail_->help = std::move(help);
+    }
+
+    Detail& operator*() const noexcept { return *detail_; }
+    Detail* operator->() const noexcept { return detail_.get(); }
+
+private:
+    std::unique_ptr<Detail> detail_;
+};
+
+inline std::unexpected<ScriptError> fail(std::string_view kind, std::string message, std::string help = {}) {
+    return std::unexpected(ScriptError(kind, std::move(message), std::move(help)));
+}
+
+}  // namespace nyash

@@ -1,0 +1,62 @@
+// String: an immutable UTF-8 text, and the table of names.
+//
+// Indices count code points. Almost all texts are ASCII, where a code point is a byte, so a String
+// remembers its length in code points once asked; equal to its size means plain indexing works.
+// Names (of variables, methods, fields, map keys in source) are interned: one String per spelling,
+// so comparing names is comparing pointers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "nyash/runtime/object.h"
+#include "nyash/runtime/value.h"
+
+namespace nyash {
+
+class String final : public Object {
+public:
+    String(const BoxType& type, std::string text) : Object(type), text_(std::move(text)) {}
+
+    const std::string& text() const noexcept { return text_; }
+    std::size_t length() const noexcept;  // code points
+    bool is_ascii() const noexcept { return length() == text_.size(); }
+    std::uint64_t hash() const noexcept;
+    bool is_interned() const noexcept { return is_interned_; }
+    bool equals(const String& other) const noexcept;
+    void write(TextWriter& out) const override;
+    bool is_true() const noexcept override { return !text_.empty(); }
+
+    // Adds to the end in place. Only when nobody else can see this String (use_count 1, not interned).
+    void append(std::string_view more);
+
+private:
+    friend class Names;
+    std::string text_;
+    mutable std::size_t length_ = static_cast<std::size_t>(-1);
+    mutable std::uint64_t hash_ = 0;
+    bool is_interned_ = false;
+};
+
+// Hash of a text as String::hash() gives it.
+std::uint64_t hash_text(std::string_view text) noexcept;
+
+class Names {
+public:
+    explicit Names(const BoxType& string_type) : type_(string_type) {}
+    Name intern(std::string_view text);
+    // The name if it was ever interned, else null.
+    Name find(std::string_view text) const;
+
+private:
+    const BoxType& type_;
+    std::unordered_map<std::string_view, Ref<String>> names_;
+};
+
+inline Value::Value(const String* text) noexcept : object_(const_cast<String*>(text)), tag_(Tag::String) { text->retain(); }
+inline Value::Value(const Ref<String>& text) noexcept : Value(static_cast<const String*>(text.get())) {}
+inline const String& Value::as_string() const noexcept { return static_cast<const String&>(*object_); }
+
+}  // namespace nyash

@@ -1,0 +1,101 @@
+#include "nyash/runtime/text_writer.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "nyash/runtime/array.h"
+#include "nyash/runtime/function.h"
+#include "nyash/runtime/runtime.h"
+#include "nyash/runtime/vm.h"
+
+namespace nyash {
+namespace {
+
+// Values nested deeper than this print as [...].
+constexpr std::size_t kMaxTextDepth = 64;
+
+}  // namespace
+
+std::string float_text(double number) {
+    if (std::isnan(number)) return "NaN";
+    if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
+    std::array<char, 1100> buffer;  // the smallest double has 1074 decimals
+    const auto result = std::to_chars(buffer.begin(), buffer.end(), number, std::chars_format::fixed);
+    return {buffer.data(), result.ptr};
+}
+
+void TextWriter::text(std::string_view more) {
+    if (error_) return;
+    const std::size_t limit = vm_.runtime().limits().max_text_bytes;
+    if (out_.size() + more.size() > limit) return stop(vm_.text_too_long());
+    out_ += more;
+}
+
+void TextWriter::value(const Value& value) {
+    switch (value.tag()) {
+        case Value::Tag::Undefined:
+        case Value::Tag::Null: return text("null");
+        case Value::Tag::Void: return text("void");
+        case Value::Tag::Bool: return text(value.as_bool() ? "true" : "false");
+        case Value::Tag::Integer: return text(std::to_string(value.as_integer()));
+        case Value::Tag::Float: return text(float_text(value.as_float()));
+        case Value::Tag::String: return text(value.as_string().text());
+        case Value::Tag::Object: return value.as_object().write(*this);
+    }
+}
+
+void TextWriter::stop(ScriptError error) {
+    if (!error_) error_ = std::move(error);
+}
+
+std::expected<std::string, ScriptError> TextWriter::finish() {
+    if (error_) return std::unexpected(std::move(*error_));
+    return std::move(out_);
+}
+
+TextWriter::Inside::Inside(TextWriter& writer, const Object& object) : writer_(writer) {
+    auto& open = writer.inside_;
+    entered_ = open.size() < kMaxTextDepth && std::ranges::find(open, &object) == open.end();
+    if (entered_) open.push_back(&object);
+}
+
+TextWriter::Inside::~Inside() {
+    if (entered_) writer_.inside_.pop_back();
+}
+
+// ---- the texts of the runtime's own objects ----
+
+void Object::write(TextWriter& out) const {
+    out.text(type().name() + "()");
+}
+
+void String::write(TextWriter& out) const {
+    out.text(text_);
+}
+
+void Array::write(TextWriter& out) const {
+    const TextWriter::Inside inside(out, *this);
+    if (!inside.entered()) return out.text("[...]");
+    out.text("[");
+    for (std::size_t i = 0; i < items.size() && !out.is_stopped(); ++i) {
+        if (i > 0) out.text(", ");
+        out.value(Value(items[i]));  // a copy: a script's toString may change the array
+    }
+    out.text("]");
+}
+
+void Function::write(TextWriter& out) const {
+    out.text("<function>");
+}
+
+void NativeFunctionBox::write(TextWriter& out) const {
+    out.text("<function>");
+}
+
+void BoundMethod::write(TextWriter& out) const {
+    out.text("<function>");
+}
+
+}  // namespace nyash

@@ -1,0 +1,113 @@
+// Vm: runs bytecode.
+//
+// One loop, one stack of Values. A call from script to script pushes a Frame and goes on in the same
+// loop, so the C++ stack does not grow; a frame's registers are a window on the stack that begins at
+// the call's arguments. Only native code that calls back (forEach, a message handler) nests a loop.
+//
+// Registers hold references, so a returning frame empties its window: values are released when the
+// function that held them ends, or earlier, when the compiler emits Clear at the end of a statement.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nyash/runtime/box_type.h"
+#include "nyash/runtime/bytecode.h"
+#include "nyash/runtime/script_error.h"
+#include "nyash/runtime/value.h"
+
+namespace nyash {
+
+class Runtime;
+
+enum class Comparison : std::uint8_t { Less, LessEqual, Greater, GreaterEqual };
+
+class Vm {
+public:
+    explicit Vm(Runtime& runtime);
+    ~Vm();
+    Vm(const Vm&) = delete;
+    Vm& operator=(const Vm&) = delete;
+
+    Runtime& runtime() noexcept { return runtime_; }
+
+    // Runs a program's top level; the value of its last statement.
+    Result run_main(const Proto& main);
+
+    // Calls a function value from native code. The count of arguments must match; surplus ones are
+    // dropped for a lambda when `drop_surplus` is set, as for handlers.
+    Result call(const Value& callee, std::span<const Value> arguments, bool drop_surplus = false);
+    Result invoke(const Value& receiver, Name name, std::span<const Value> arguments);
+    static bool is_callable(const Value& value);
+
+    // What operators do, for native code.
+    static bool is_true(const Value& value) noexcept;
+    static bool equals(const Value& a, const Value& b);
+    std::expected<std::string, ScriptError> to_text(const Value& value);
+    std::expected<Ref<String>, ScriptError> to_string(const Value& value);
+    // A string value, or LimitExceeded.
+    Result make_string(std::string text);
+    ScriptError text_too_long() const;
+    std::string type_name(const Value& value) const;
+
+    // Fields and elements, as `.` and `[ ]` read them.
+    Result get_field(const Value& object, Name name);
+    Result get_index(const Value& object, const Value& index);
+    // A field that is a property of the value's type, or UndefinedName.
+    Result get_property(const Value& object, Name name);
+    ScriptError field_not_found(const BoxType& type, Name name) const;
+
+    // Makes the running script fail at its next step. Any thread; safe in a signal handler.
+    void interrupt() noexcept { interrupted_.store(true, std::memory_order_relaxed); }
+
+private:
+    struct Frame {
+        const Function* function;
+        const Proto* proto;
+        const Instruction* pc;
+        Value* base;
+        Value* result;  // where the caller wants the value
+    };
+
+    Result run(std::size_t stop_depth);
+    Done push_frame(const Function& function, Value* window, std::size_t arguments, Value* result);
+    void pop_frame() noexcept;
+    // Adds the running calls above `stop_depth` to the error's trace; ends them.
+    void trace(ScriptError& error, std::size_t stop_depth);
+    void unwind(std::size_t stop_depth);
+
+    // A call that did not take the fast way: native functions, bound methods, errors.
+    Done call_value(Value* window, std::size_t arguments, const CallSite* site, Value* result);
+    Done invoke_method(Value* window, std::size_t arguments, const CallSite& site, Value* result);
+    Done construct(Value* window, std::size_t arguments, const CallSite& site, Value* result);
+    Result call_native(const NativeFunction& function, const Value& self, std::span<Value> arguments,
+                       std::span<const Name> labels);
+    ScriptError method_not_found(const BoxType& type, Name name) const;
+    ScriptError undefined_variable(const Globals& globals, Name name, const Proto& proto) const;
+    static ScriptError wrong_count(std::string_view function, std::string expected, std::size_t got);
+    ScriptError stack_overflow() const;
+
+    Result arithmetic(Op op, Value& left, const Value& right, bool may_reuse_left);
+    Result negate(const Value& operand) const;
+    std::expected<bool, ScriptError> compare(Comparison how, const Value& a, const Value& b) const;
+    Done step();
+    Done print(std::span<const Value> values);
+
+    Runtime& runtime_;
+    struct FreeStack {
+        void operator()(Value* stack) const noexcept;
+    };
+    std::unique_ptr<Value, FreeStack> stack_;
+    Value* stack_end_;
+    Value* top_;  // the first register no frame uses
+    std::vector<Frame> frames_;
+    std::uint64_t steps_left_;
+    int native_depth_ = 0;
+    std::atomic<bool> interrupted_{false};
+};
+
+}  // namespace nyash

@@ -1,0 +1,123 @@
+// P2PBox: the guide's two flows, word for word.
+//
+//   send     does the bus know `to`? yes: the bus delivers; no: this node's transport sends
+//   receive  for me? dispatch to my handlers; for another node of this process? route it on the
+//            bus; else trace_drop. Arrivals run on the node's executor, never on the transport's thread.
+#include <nyamesh/p2p_box.h>
+
+#include <nya/expected.h>
+#include <nyamesh/names.h>
+
+#include "intent/quote.h"
+#include "transport/in_process/in_process_transport.h"
+
+#include <string>
+#include <utility>
+
+namespace nyamesh {
+
+struct P2PBox::Impl {
+    std::shared_ptr<MessageBus> bus;
+    LocalNode node;
+    std::unique_ptr<Transport> transport;
+
+    ~Impl() {
+        node.close();
+        transport->close();
+    }
+};
+
+namespace {
+
+void receive(MessageBus& bus, std::string_view node_id, const IntentEnvelope& envelope) {
+    const bool is_here = envelope.to == node_id || bus.has_node(envelope.to);
+    // A full queue or a node that has just closed is counted and traced by the bus.
+    if (is_here && bus.dispatch_to_local(envelope.to, envelope)) return;
+    if (!is_here) bus.trace_drop(envelope);
+}
+
+}  // namespace
+
+P2PBox::P2PBox(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+P2PBox::P2PBox(P2PBox&&) noexcept = default;
+P2PBox& P2PBox::operator=(P2PBox&&) noexcept = default;
+P2PBox::~P2PBox() = default;
+
+std::expected<P2PBox, SendError> P2PBox::open(std::string_view id, TransportKind kind, P2PBoxOptions options) {
+    NYA_TRY(check_node_id(id));
+    if (kind != TransportKind::InProcess) {
+        return std::unexpected(SendError(SendError::Reason::Unsupported,
+                                         "node " + quote(id) + " cannot be opened: this version has no " +
+                                             std::string(to_string(kind)) + " transport",
+                                         "Use the inprocess transport"));
+    }
+    if (!options.bus) options.bus = MessageBus::global();
+    auto transport = std::make_unique<InProcessTransport>(std::string(id), options.bus);
+    return open_on(std::move(transport), std::move(options));
+}
+
+std::expected<P2PBox, SendError> P2PBox::open(std::unique_ptr<Transport> transport, P2PBoxOptions options) {
+    if (!options.bus) options.bus = MessageBus::global();
+    return open_on(std::move(transport), std::move(options));
+}
+
+std::expected<P2PBox, SendError> P2PBox::open_on(std::unique_ptr<Transport> transport, P2PBoxOptions options) {
+    MessageBus::NodeOptions node_options{std::move(options.executor), options.queue_limit, transport->kind()};
+    auto node = NYA_TRY(options.bus->register_node(transport->node_id(), std::move(node_options)));
+    auto impl = std::make_unique<Impl>(std::move(options.bus), std::move(node), std::move(transport));
+    // The bus may be gone before a transport's last arrival; the node's id is the transport's own.
+    impl->transport->on_receive(
+        [bus = std::weak_ptr(impl->bus), id = std::string(impl->node.id())](const IntentEnvelope& envelope) {
+            if (const auto alive = bus.lock()) receive(*alive, id, envelope);
+        });
+    return P2PBox(std::move(impl));
+}
+
+std::expected<Registration, SendError> P2PBox::add_handler(std::string_view intent_name, IntentHandler handler,
+                                                           bool once) {
+    return once ? impl_->node.on_once(intent_name, std::move(handler)) : impl_->node.on(intent_name, std::move(handler));
+}
+
+std::expected<std::size_t, SendError> P2PBox::off(std::string_view intent_name) { return impl_->node.off(intent_name); }
+
+std::expected<void, SendError> P2PBox::send(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
+    if (auto sent = impl_->node.send_if_known(to, intent, opts)) [[likely]] return *std::move(sent);
+    auto sent = impl_->transport->send(to, intent, opts);
+    impl_->bus->trace_transport(node_id(), to, intent, sent);
+    return sent;
+}
+
+std::expected<void, SendError> P2PBox::send(std::string_view to, std::string_view text, const SendOpts& opts) {
+    const Sugar sugar = split_sugar(text);
+    auto intent = NYA_TRY(IntentBox::create(sugar.intent_name, sugar.text));
+    return send(to, intent, opts);
+}
+
+std::expected<void, SendError> P2PBox::send(std::string_view to, const char* text, const SendOpts& opts) {
+    return send(to, std::string_view(text), opts);
+}
+
+std::expected<void, SendError> P2PBox::send(const NodeRef& to, const IntentBox& intent, const SendOpts& opts) {
+    return impl_->node.send(to, intent, opts);
+}
+
+std::expected<NodeRef, SendError> P2PBox::resolve(std::string_view id) const { return impl_->bus->resolve(id); }
+
+std::string_view P2PBox::node_id() const noexcept { return impl_->node.id(); }
+
+TransportKind P2PBox::transport_kind() const noexcept { return impl_->transport->kind(); }
+
+bool P2PBox::is_open() const noexcept { return impl_ && impl_->node.is_open(); }
+
+bool P2PBox::is_reachable(std::string_view id) const {
+    return impl_->node.is_open() && (impl_->bus->has_node(id) || impl_->transport->is_reachable(id));
+}
+
+const std::shared_ptr<MessageBus>& P2PBox::bus() const noexcept { return impl_->bus; }
+
+void P2PBox::close() {
+    impl_->node.close();
+    impl_->transport->close();
+}
+
+}  // namespace nyamesh
