@@ -5,7 +5,8 @@
 //     allows it, so that other work on the machine waits. Without that, `nice` is not enough.
 //   - All contestants of a table run in one process and take turns: one sample each, then the next round.
 //     Whatever drifts (clock speed, neighbours) hits all of them alike.
-//   - The figure is the median of the rounds; the spread (fastest to slowest round) stands beside it.
+//   - The figure is the median of the rounds; the spread (lowest to highest) stands beside it. A ratio is the
+//     median of the rounds' own ratios, because the machine's mood changes more between rounds than within one.
 //   - Every contestant calls the same handler, which does next to nothing and counts what it saw, and the
 //     count is checked.
 #pragma once
@@ -99,6 +100,30 @@ double run_threads(unsigned count, Work work) {
     return seconds_since(begin);
 }
 
+// Nanoseconds a cache line takes from one processor to another. On a virtual machine it changes by the second,
+// up to tenfold, with where the host puts the processors; whatever crosses threads changes with it.
+inline double cache_line_ns(unsigned one, unsigned other) {
+    constexpr unsigned kTrips = 20'000;
+    alignas(64) std::atomic<unsigned> line{0};
+    const auto play = [&line](unsigned processor, unsigned first) {
+        pin_to(processor);
+        for (unsigned turn = first; turn < 2 * kTrips; turn += 2) {
+            while (line.load(std::memory_order_acquire) != turn) {
+            }
+            line.store(turn + 1, std::memory_order_release);
+        }
+    };
+    std::thread partner(play, other, 1);
+    double seconds = 0;
+    std::thread([&] {
+        const auto begin = Clock::now();
+        play(one, 0);
+        seconds = seconds_since(begin);
+    }).join();
+    partner.join();
+    return seconds * 1e9 / (2 * kTrips);
+}
+
 // One row of a table: something that can be measured again and again.
 struct Contestant {
     std::string name;
@@ -106,9 +131,16 @@ struct Contestant {
     std::vector<double> samples = {};
 
     double median() const { return bench::median(samples); }
-    double fastest() const { return std::ranges::min(samples); }
-    double slowest() const { return std::ranges::max(samples); }
+    double lowest() const { return std::ranges::min(samples); }
+    double highest() const { return std::ranges::max(samples); }
 };
+
+// a ÷ b, round by round.
+inline double median_ratio(const Contestant& a, const Contestant& b) {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < a.samples.size(); ++i) ratios.push_back(a.samples[i] / b.samples[i]);
+    return median(std::move(ratios));
+}
 
 inline void take_turns(std::vector<Contestant>& contestants, int rounds) {
     for (auto& contestant : contestants) contestant.measure();  // warm up
@@ -121,10 +153,10 @@ inline void take_turns(std::vector<Contestant>& contestants, int rounds) {
     }
 }
 
-inline double median_of(const std::vector<Contestant>& contestants, std::string_view name) {
+inline const Contestant& named(const std::vector<Contestant>& contestants, std::string_view name) {
     const auto found = std::ranges::find(contestants, name, &Contestant::name);
     if (found == contestants.end()) fail("there is no contestant " + std::string(name));
-    return found->median();
+    return *found;
 }
 
 inline std::string number(double value, int decimals) {
@@ -143,7 +175,7 @@ inline std::string ratio(double value) {
 }
 
 inline std::string spread(const Contestant& contestant) {
-    return number(contestant.fastest()) + " – " + number(contestant.slowest());
+    return number(contestant.lowest()) + " – " + number(contestant.highest());
 }
 
 // Collects rows, prints Markdown.
@@ -173,6 +205,25 @@ private:
 
     std::vector<std::string> columns_;
     std::vector<std::vector<std::string>> rows_;
+};
+
+// What we set out to reach, and whether this run did.
+class Goals {
+public:
+    void at_most(const std::string& what, double limit, double measured, const char* unit = "x") {
+        add(what, "≤ " + number(limit) + unit, number(measured) + unit, measured <= limit);
+    }
+    void at_least(const std::string& what, double limit, double measured, const char* unit = "x") {
+        add(what, "≥ " + number(limit) + unit, number(measured) + unit, measured >= limit);
+    }
+    void print() const { table_.print("Goals"); }
+
+private:
+    void add(const std::string& what, std::string limit, std::string measured, bool reached) {
+        table_.row({what, std::move(limit), std::move(measured), reached ? "reached" : "**not reached**"});
+    }
+
+    Table table_{{"goal", "limit", "measured", "in this run"}};
 };
 
 }  // namespace bench

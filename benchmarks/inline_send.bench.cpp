@@ -8,8 +8,8 @@
 
 #include <nyamesh/nyamesh.h>
 
-#include <boost/signals2.hpp>
 #include <malloc.h>
+#include <boost/signals2.hpp>
 
 #include <memory>
 #include <mutex>
@@ -251,7 +251,7 @@ struct Contest {
     SharedMutexCopied copied;
     Snapshot snapshot;
 
-    std::vector<bench::Contestant> run(unsigned threads, Targets targets) {
+    std::vector<bench::Contestant> contestants(unsigned threads, Targets targets) {
         auto contestant = [&](const char* name, std::size_t count, auto make_send) {
             return bench::Contestant{name, [=] { return ns_per_message(threads, count, targets, make_send); }};
         };
@@ -269,29 +269,40 @@ struct Contest {
         all.push_back(contestant("`unordered_map` + `shared_mutex`, held during the call", slow, by_name(held)));
         all.push_back(contestant("`unordered_map` + `shared_mutex`, handlers copied out", slow, by_name(copied)));
         all.push_back(contestant("`atomic<shared_ptr>` snapshot", slow, by_name(snapshot)));
-        bench::take_turns(all, kRounds);
         return all;
     }
 };
 
+// One thread and two take turns as well, since they are compared.
+std::vector<std::vector<bench::Contestant>> run(std::vector<std::vector<bench::Contestant>> groups) {
+    std::vector<bench::Contestant> all;
+    for (auto& group : groups) all.insert(all.end(), group.begin(), group.end());
+    bench::take_turns(all, kRounds);
+    auto next = all.begin();
+    for (auto& group : groups) {
+        for (auto& contestant : group) contestant = std::move(*next++);
+    }
+    return groups;
+}
+
 void print_one_thread(const std::vector<bench::Contestant>& all) {
-    bench::Table table({"one thread", "ns per message", "fastest – slowest", "÷ `std::function`", "÷ Boost.Signals2"});
+    bench::Table table({"one thread", "ns per message", "lowest – highest", "÷ `std::function`", "÷ Boost.Signals2"});
     for (const auto& c : all) {
         table.row({c.name, bench::number(c.median()), bench::spread(c),
-                   bench::ratio(c.median() / bench::median_of(all, kPlain)),
-                   bench::ratio(c.median() / bench::median_of(all, kSignals2))});
+                   bench::ratio(bench::median_ratio(c, bench::named(all, kPlain))),
+                   bench::ratio(bench::median_ratio(c, bench::named(all, kSignals2)))});
     }
     table.print("By name, inline, one thread");
 }
 
 void print_two_threads(const char* title, const std::vector<bench::Contestant>& one,
                        const std::vector<bench::Contestant>& two) {
-    bench::Table table({"two threads", "ns per message and thread", "fastest – slowest", "million/s in total",
+    bench::Table table({"two threads", "ns per message and thread", "lowest – highest", "million/s in total",
                         "total ÷ one thread's", "÷ Boost.Signals2"});
     for (const auto& c : two) {
         table.row({c.name, bench::number(c.median()), bench::spread(c), bench::number(2e3 / c.median()),
-                   bench::ratio(2 * bench::median_of(one, c.name) / c.median()),
-                   bench::ratio(c.median() / bench::median_of(two, kSignals2))});
+                   bench::ratio(2 * bench::median_ratio(bench::named(one, c.name), c)),
+                   bench::ratio(bench::median_ratio(c, bench::named(two, kSignals2)))});
     }
     table.print(title);
 }
@@ -323,7 +334,7 @@ struct Crowd {
     }
 };
 
-void many_nodes() {
+void many_nodes(bench::Goals& goals) {
     constexpr std::size_t kSizes[] = {10, 10'000, 1'000'000};
     constexpr std::size_t kSends = 1'000'000;
     struct Scene {
@@ -365,23 +376,39 @@ void many_nodes() {
                         "bytes per node with one handler"});
     for (std::size_t i = 0; i < scenes.size(); ++i) {
         const bool too_few = scenes[i].size < 1000;  // the bus's fixed parts would be counted in
-        table.row({hot[i].name, bench::number(hot[i].median()), bench::ratio(hot[i].median() / hot[0].median()),
-                   bench::number(random[i].median()), bench::ratio(random[i].median() / random[0].median()),
+        table.row({hot[i].name, bench::number(hot[i].median()), bench::ratio(bench::median_ratio(hot[i], hot[0])),
+                   bench::number(random[i].median()), bench::ratio(bench::median_ratio(random[i], random[0])),
                    too_few ? "–" : bench::number(scenes[i].crowd->bytes_per_node, 0)});
     }
     table.print("NyaMesh by name, from ten nodes to a million");
+    goals.at_most("one hot target among a million nodes ÷ among ten", 1.3,
+                  bench::median_ratio(hot.back(), hot.front()));
+    goals.at_most("one node with one handler on the bus", 256, scenes.back().crowd->bytes_per_node, " bytes");
 }
 
 }  // namespace
 
 int main() {
     bench::raise_priority();
+    bench::Goals goals;
     {
         Contest contest;
-        const auto one = contest.run(1, Targets::Distinct);
+        const auto results = run({contest.contestants(1, Targets::Distinct), contest.contestants(2, Targets::Distinct),
+                                  contest.contestants(2, Targets::Same)});
+        const auto &one = results[0], &two = results[1], &two_to_one = results[2];
         print_one_thread(one);
-        print_two_threads("By name, inline, two threads to distinct nodes", one, contest.run(2, Targets::Distinct));
-        print_two_threads("By name, inline, two threads to the same node", one, contest.run(2, Targets::Same));
+        print_two_threads("By name, inline, two threads to distinct nodes", one, two);
+        print_two_threads("By name, inline, two threads to the same node", one, two_to_one);
+
+        const auto& by_name = bench::named(one, kOursByName);
+        const auto& by_ref = bench::named(one, kOursByRef);
+        goals.at_most("by name ÷ Boost.Signals2", 0.25, bench::median_ratio(by_name, bench::named(one, kSignals2)));
+        goals.at_most("by name ÷ `std::function`", 10, bench::median_ratio(by_name, bench::named(one, kPlain)));
+        goals.at_most("by resolved handle ÷ `std::function`", 5,
+                      bench::median_ratio(by_ref, bench::named(one, kPlain)));
+        goals.at_least("two threads to distinct nodes, total ÷ one thread's", 1.8,
+                       2 * bench::median_ratio(by_name, bench::named(two, kOursByName)));
     }
-    many_nodes();
+    many_nodes(goals);
+    goals.print();
 }

@@ -26,10 +26,10 @@ struct Arrival {
     const IntentBox& intent;
     std::string_view from;
     std::string_view to;
-    std::uint64_t id;
+    std::uint64_t id;  // 0: not yet given; to_envelope() gives one
     std::uint8_t hops;
 
-    IntentEnvelope to_envelope() const { return {std::string(from), std::string(to), intent, id, hops}; }
+    IntentEnvelope to_envelope() const;
 };
 
 using IntentHandler = std::move_only_function<void(const Arrival&)>;

@@ -54,7 +54,9 @@ public:
     ~IntentBox();
 
     // Valid while this object lives and is not assigned to.
-    std::string_view name() const noexcept;
+    std::string_view name() const noexcept {
+        return name_size_ != 0 ? std::string_view(bytes_, name_size_) : name_in_block();
+    }
     // The payload as a value, built at first use. Valid while this object lives and is not assigned to.
     const nya::Json& payload() const;
     // The payload as compact JSON text. Valid likewise.
@@ -75,6 +77,7 @@ private:
     void hold_text(std::string_view name, std::string_view payload_text);  // valid JSON
     void hold_value(std::string_view name, nya::Json payload);
     bool try_inline(std::string_view name, std::size_t payload_size) noexcept;
+    std::string_view name_in_block() const noexcept;
     Block& publish_block(Block* made) const noexcept;
 
     std::uint64_t name_hash_ = 0;

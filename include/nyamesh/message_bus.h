@@ -95,7 +95,7 @@ public:
 
     std::string_view id() const noexcept;
     bool is_open() const noexcept;
-    NodeRef ref() const noexcept { return ref_; }
+    const NodeRef& ref() const noexcept { return ref_; }
 
     std::expected<Registration, SendError> on(std::string_view intent_name, IntentHandler handler);
     std::expected<Registration, SendError> on_once(std::string_view intent_name, IntentHandler handler);
@@ -108,6 +108,9 @@ public:
     // The guide's first question: nothing if the bus does not know `to`, so that a transport may.
     std::optional<std::expected<void, SendError>> send_if_known(std::string_view to, const IntentBox& intent,
                                                                 const SendOpts& opts = {});
+
+    // The machine behind, for the floors above. Valid while this object lives.
+    bus::BusCore& core() const noexcept { return *core_; }
 
     // Takes the node off the bus: its name is free at once, no handler is called again, queued
     // envelopes count as dropped(closed). Outside any handler it returns after a running call has

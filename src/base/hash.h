@@ -66,10 +66,8 @@ inline bool equal_bytes(const char* x, const char* y, std::size_t n) noexcept {
     if (n > 16) return std::memcmp(x, y, n) == 0;
     if (n >= 8) return ((load8(x) ^ load8(y)) | (load8(x + n - 8) ^ load8(y + n - 8))) == 0;
     if (n >= 4) return ((load4(x) ^ load4(y)) | (load4(x + n - 4) ^ load4(y + n - 4))) == 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        if (x[i] != y[i]) return false;
-    }
-    return true;
+    if (n == 0) return true;
+    return ((x[0] ^ y[0]) | (x[n / 2] ^ y[n / 2]) | (x[n - 1] ^ y[n - 1])) == 0;
 }
 
 }  // namespace nya

@@ -105,15 +105,22 @@ private:
         const std::string_view rest = text_.substr(i);
         if (rest.starts_with("\xEF\xBB\xBF")) return "a byte order mark";
         if (rest[0] == '"') return "a string";
-        if (is_structural(rest[0])) return std::string("'") + rest[0] + "'";
+        if (is_structural(rest[0])) return quoted(rest.substr(0, 1));
         if (is_control(rest[0]) || utf8_sequence(rest) == 0) return byte_name(rest[0]);
-        return "'" + shown_word(i) + "'";
+        return quoted(shown_word(i));
     }
 
     std::string found_character(std::size_t i) const {
         if (i >= text_.size()) return "the end of the text";
         const std::size_t length = is_control(text_[i]) ? 0 : utf8_sequence(text_.substr(i));
-        return length == 0 ? byte_name(text_[i]) : "'" + std::string(text_.substr(i, length)) + "'";
+        return length == 0 ? byte_name(text_[i]) : quoted(text_.substr(i, length));
+    }
+
+    static std::string quoted(std::string_view text) {
+        std::string out = "'";
+        out += text;
+        out += '\'';
+        return out;
     }
 
     static std::string byte_name(char c) {
@@ -174,7 +181,7 @@ private:
         if (word[0] != '-' && !is_digit(word[0])) return fail_expected(begin);
         if (is_token(word)) return fail(begin, "the exponent of " + shown + " is too large");
         const bool zero_first = digits.size() > 1 && digits[0] == '0' && is_digit(digits[1]);
-        fail(begin, "'" + shown + "' is not a number" + (zero_first ? ": it must not begin with 0" : ""));
+        fail(begin, quoted(shown) + " is not a number" + (zero_first ? ": it must not begin with 0" : ""));
     }
 
     // The string that begins at `begin` is wrong somewhere (RFC 8259, section 7).
@@ -218,8 +225,8 @@ private:
             if (!second) return 0;
             if (*second >= 0xDC00 && *second <= 0xDFFF) return 12;
         }
-        fail(i, "'" + std::string(text_.substr(i, 6)) +
-                    "' is half a surrogate pair: \\uD800 to \\uDBFF must be followed by \\uDC00 to \\uDFFF");
+        fail(i, quoted(text_.substr(i, 6)) +
+                    " is half a surrogate pair: \\uD800 to \\uDBFF must be followed by \\uDC00 to \\uDFFF");
         return 0;
     }
 

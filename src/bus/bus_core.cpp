@@ -45,6 +45,7 @@ NodeIdentity* NodeIdentity::make(std::string_view id, TransportKind kind, std::u
     void* memory = ::operator new(offsetof(NodeIdentity, bytes) + id.size());
     auto* identity = new (memory) NodeIdentity;
     identity->instance = instance;
+    identity->last_handler_id = 0;
     identity->kind = kind;
     identity->size = static_cast<std::uint8_t>(id.size());
     std::memcpy(static_cast<char*>(memory) + offsetof(NodeIdentity, bytes), id.data(), id.size());
@@ -58,6 +59,7 @@ BusCore::BusCore(MessageBus::Options options)
       clock_(options.clock ? std::move(options.clock) : nya::Clock::system()),
       random_(options.random ? std::move(options.random) : nya::Random::system()),
       queue_limit_(std::clamp<std::size_t>(options.queue_limit, 1, kMaxQueueLimit)),
+      can_bias_(bias::is_available()),
       on_handler_error_(options.on_handler_error ? std::move(options.on_handler_error) : print_handler_error),
       delivery_(options.delivery ? std::move(options.delivery)
                                  : std::make_shared<nya::ThreadExecutor>("nya-delivery")) {}
@@ -99,6 +101,10 @@ Mailbox& BusCore::mailbox_of(NodeSlot& slot) {
     Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire);
     if (mailbox != nullptr) return *mailbox;
     auto made = std::make_unique<Mailbox>();
+    {
+        const nya::Lock lock(made->mutex);
+        made->limit = queue_limit_;
+    }
     if (slot.mailbox.compare_exchange_strong(mailbox, made.get(), std::memory_order_acq_rel)) return *made.release();
     return *mailbox;
 }
@@ -126,11 +132,14 @@ std::expected<NodeRef, SendError> BusCore::add_node(std::string_view id, Message
     const Word idle = (slot.word.load(std::memory_order_relaxed) & ~Word{0xFFFF}) | executor_flag;
     slot.identity = NodeIdentity::make(id, options.kind, random_->next());
     slot.executor = std::move(options.executor);
-    slot.queue_limit.store(
-        static_cast<std::uint32_t>(
-            std::clamp<std::size_t>(options.queue_limit != 0 ? options.queue_limit : queue_limit_, 1, kMaxQueueLimit)),
-        std::memory_order_relaxed);
-    slot.last_handler_id = 0;
+    // A queue of the usual limit is made when it is needed.
+    if (options.queue_limit != 0 || slot.mailbox.load(std::memory_order_relaxed) != nullptr) {
+        Mailbox& mailbox = mailbox_of(slot);
+        const nya::Lock lock(mailbox.mutex);
+        mailbox.limit = std::clamp<std::size_t>(options.queue_limit != 0 ? options.queue_limit : queue_limit_, 1,
+                                                kMaxQueueLimit);
+    }
+    slot.bias.store(can_bias_ && !slot.executor ? bias::kNone : bias::kShared, std::memory_order_relaxed);
     slot.word.store(idle, std::memory_order_release);
 
     std::string owner;
@@ -146,11 +155,6 @@ std::expected<NodeRef, SendError> BusCore::add_node(std::string_view id, Message
                                      "Close that node first, or choose another id"));
 }
 
-bool BusCore::is_open(const NodeRef& node) const noexcept {
-    const Word word = node.slot_->word.load(std::memory_order_relaxed);
-    return (word & state::kClosed) == 0;
-}
-
 std::string_view BusCore::id_of(const NodeRef& node) const noexcept { return node.slot_->id(); }
 
 SendError BusCore::sender_closed(const NodeRef& from) const {
@@ -164,6 +168,11 @@ void BusCore::close_node(const NodeRef& node) {
     Word word = slot.word.load(std::memory_order_acquire);
     for (;;) {
         if ((word & state::kClosed) != 0) break;
+        if ((word & (state::kBiased | state::kRevoking)) != 0) {
+            settle_bias(slot, word);
+            word = slot.word.load(std::memory_order_acquire);
+            continue;
+        }
         const bool is_running = (word & state::kOwned) != 0 && (word & state::kPosted) == 0;
         const Word closed = is_running ? (word | state::kClosed | state::kAttention)
                                        : ((word & ~state::kPosted) | state::kClosed | state::kOwned);
@@ -245,7 +254,7 @@ std::expected<std::uint32_t, SendError> BusCore::add_handler(const NodeRef& node
                                              "node " + quote(slot.id()) + " has been closed and takes no handlers",
                                              "Open it again"));
         }
-        id = ++slot.last_handler_id;
+        id = ++slot.identity->last_handler_id;
         handler = std::make_unique<Handler>(id, is_once, intent_name, std::move(callable));
         const HandlerTable table(slot.handlers.load(std::memory_order_relaxed));
         const auto present = table.handlers();
@@ -287,6 +296,10 @@ std::size_t BusCore::remove_handlers(const NodeRef& node, const std::function<bo
 void BusCore::retire(NodeSlot& slot, Retired old, const std::shared_ptr<nya::Executor>& executor) {
     // A read-modify-write, not a load: whoever takes the node after it has our new table.
     Word word = slot.word.fetch_or(0, std::memory_order_acq_rel);
+    while ((word & (state::kBiased | state::kRevoking)) != 0) {
+        settle_bias(slot, word);
+        word = slot.word.fetch_or(0, std::memory_order_acq_rel);
+    }
     if ((word & state::kInCall) != 0) {
         Mailbox& mailbox = mailbox_of(slot);
         const nya::Lock lock(mailbox.mutex);  // serve_attention() takes it before it looks
@@ -309,9 +322,16 @@ void BusCore::wait_for_pause(NodeSlot& slot, Word identity) {
     Waiter waiter{&slot};
     nya::Lock lock(registry.mutex);  // wake_waiters() takes it, after the flag is cleared
     Word word = slot.word.load(std::memory_order_acquire);
-    do {
-        if (!state::same_node(word, identity) || (word & state::kInCall) == 0) return;
-    } while (!slot.word.compare_exchange_weak(word, word | state::kAttention, std::memory_order_acq_rel));
+    for (;;) {
+        if (!state::same_node(word, identity)) return;
+        if ((word & (state::kBiased | state::kRevoking)) != 0) {
+            settle_bias(slot, word);
+            word = slot.word.load(std::memory_order_acquire);
+            continue;
+        }
+        if ((word & state::kInCall) == 0) return;
+        if (slot.word.compare_exchange_weak(word, word | state::kAttention, std::memory_order_acq_rel)) break;
+    }
     registry.waiters.push_back(&waiter);
     while (!waiter.is_done) lock.wait(registry.changed);
 }

@@ -35,8 +35,7 @@ enum class Origin : std::uint8_t { Local, Wire };
 
 class BusCore : public std::enable_shared_from_this<BusCore> {
 public:
-    // Inline deliveries nest this deep on a thread; the next one waits for the outermost to end.
-    static constexpr std::uint32_t kMaxDepth = 32;
+    static constexpr std::uint32_t kMaxDepth = ThreadContext::kMaxDepth;
     // A sender that finds itself the runner works through this many envelopes of other threads, then
     // the bus's delivery executor goes on.
     static constexpr std::uint32_t kMaxForeign = 64;
@@ -51,7 +50,7 @@ public:
 
     // Nodes and their handlers (bus_core.cpp).
     std::expected<NodeRef, SendError> add_node(std::string_view id, MessageBus::NodeOptions options);
-    bool is_open(const NodeRef& node) const noexcept;
+    bool is_open(const NodeRef& node) const noexcept { return !is_closed(*node.slot_); }
     std::string_view id_of(const NodeRef& node) const noexcept;  // only for who keeps the node from being released
     std::expected<std::uint32_t, SendError> add_handler(const NodeRef& node, std::string_view intent_name,
                                                         IntentHandler handler, bool is_once);
@@ -67,6 +66,10 @@ public:
     SendError node_not_found(std::string_view id) const;
 
     // Envelopes (delivery.cpp).
+    // The fast road: true if the target was idle, could run here, and its handlers have run. False: nothing
+    // has happened, ask the functions below. For sends that need not wait for Handled.
+    bool send_now(const NodeRef& from, std::string_view to, const IntentBox& intent);
+    bool send_now(const NodeRef& from, const NodeRef& to, const IntentBox& intent);
     // Nothing if no node of this process is called `to`.
     std::optional<std::expected<void, SendError>> send_if_known(const NodeRef& from, std::string_view to,
                                                                 const IntentBox& intent, const SendOpts& opts);
@@ -101,6 +104,10 @@ private:
         std::uint8_t hops = 0;
     };
 
+    static bool is_closed(const NodeSlot& slot) noexcept {
+        return (slot.word.load(std::memory_order_relaxed) & state::kClosed) != 0;
+    }
+
     struct Waiter {
         const NodeSlot* slot;
         bool is_done = false;
@@ -124,9 +131,13 @@ private:
     void wake_waiters(const NodeSlot& slot);
 
     // Ownership of a node: each of these starts with it and says where it ends.
-    bool try_now(ThreadContext& thread, NodeSlot& slot, state::Word idle_word, std::string_view from,
-                 const IntentBox& intent, Outcome& outcome);
+    bool try_now(ThreadContext& thread, NodeSlot& slot, state::Word idle_word, const NodeSlot& from,
+                 const IntentBox& intent);
+    void run_now(NodeSlot& slot, const NodeSlot& from, const IntentBox& intent);
+    static void settle_bias(NodeSlot& slot, state::Word word);
+    void leave_biased(NodeSlot& slot, ThreadContext& thread, state::Word identity);
     void finish_turn(NodeSlot& slot, ThreadContext& thread, std::uint32_t budget, bool counts_own);
+    void take_incoming(NodeSlot& slot, Mailbox& mailbox) NYA_REQUIRES(mailbox.mutex);
     bool drain(NodeSlot& slot, ThreadContext& thread, std::uint32_t& budget, bool counts_own);
     void serve_attention(NodeSlot& slot);
     void finish_close(NodeSlot& slot);
@@ -141,7 +152,8 @@ private:
 
     // Running handlers, and the slow road to them.
     Outcome run_handlers(NodeSlot& slot, const Arrival& arrival, std::string* failure);
-    void report_failure(const NodeSlot& slot, const Arrival& arrival, std::string_view what, bool is_reported);
+    Outcome call(NodeSlot& slot, Handler& handler, const Arrival& arrival, std::string* failure);
+    void report_failure(const NodeSlot& slot, const Arrival& arrival, std::string* failure);
     void run_cell(NodeSlot& slot, Cell& cell);
     std::optional<std::expected<void, SendError>> deliver(NodeSlot& slot, state::Word identity, const Outgoing& out);
     std::expected<void, SendError> run_here(NodeSlot& slot, const Outgoing& out);
@@ -156,6 +168,7 @@ private:
     const std::shared_ptr<nya::Clock> clock_;
     const std::shared_ptr<nya::Random> random_;
     const std::size_t queue_limit_;
+    const bool can_bias_;
     const std::function<void(std::string_view, std::string_view, std::string_view)> on_handler_error_;
 
     std::atomic<bool> is_tracing_{false};

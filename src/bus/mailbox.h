@@ -110,6 +110,7 @@ static_assert(sizeof(Cell) <= 128, "a cell is two cache lines");
 struct Mailbox {
     nya::Mutex mutex;
     std::vector<Cell> incoming NYA_GUARDED_BY(mutex);
+    std::size_t limit NYA_GUARDED_BY(mutex) = 0;
     // Tables and handlers replaced while the runner may see them.
     std::vector<Retired> retired NYA_GUARDED_BY(mutex);
 

@@ -24,6 +24,11 @@ std::string_view to_string(TraceEvent::Step step) noexcept {
     return "?";
 }
 
+IntentEnvelope Arrival::to_envelope() const {
+    const std::uint64_t envelope_id = id != 0 ? id : bus::ThreadContext::here().next_envelope_id();
+    return {std::string(from), std::string(to), intent, envelope_id, hops};
+}
+
 // ---- Registration
 
 bool Registration::off() {
@@ -97,16 +102,18 @@ std::expected<std::size_t, SendError> LocalNode::off(std::string_view intent_nam
 }
 
 std::expected<void, SendError> LocalNode::send(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
-    if (auto result = core_->send_if_known(ref_, to, intent, opts)) return *std::move(result);
+    if (auto result = send_if_known(to, intent, opts)) [[likely]] return *std::move(result);
     return std::unexpected(core_->refuse_unknown(id(), to, intent));
 }
 
 std::expected<void, SendError> LocalNode::send(const NodeRef& to, const IntentBox& intent, const SendOpts& opts) {
+    if (opts.wait != Wait::Handled && core_->send_now(ref_, to, intent)) [[likely]] return {};
     return core_->send(ref_, to, intent, opts);
 }
 
 std::optional<std::expected<void, SendError>> LocalNode::send_if_known(std::string_view to, const IntentBox& intent,
                                                                        const SendOpts& opts) {
+    if (opts.wait != Wait::Handled && core_->send_now(ref_, to, intent)) return std::expected<void, SendError>();
     return core_->send_if_known(ref_, to, intent, opts);
 }
 

@@ -1,14 +1,19 @@
 // ThreadContext: what the bus knows about the calling thread.
 //
+// Contexts are never freed: when a thread ends, the next new one takes its context over, and with it the
+// nodes biased to it. So a pointer to one stays good, and there are never more than threads at a time.
+//
 // How deep its inline deliveries are nested and of which nodes, the nodes it has put off until its
 // outermost delivery is over, and its cache of routes. The fast path reaches all of it through one
 // thread-local pointer.
 #pragma once
 
 #include "base/hash.h"
+#include "bus/bias.h"
 #include "bus/node_slot.h"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -30,6 +35,12 @@ struct alignas(64) Route {
     state::Word idle_word = 0;
     std::uint8_t name_size = 0;
     char name[kMaxName];
+
+    Route() noexcept = default;
+    Route(std::uint64_t bus, NodeSlot* to_slot, state::Word idle, std::string_view to) noexcept
+        : bus_id(bus), slot(to_slot), idle_word(idle), name_size(static_cast<std::uint8_t>(to.size())) {
+        to.copy(name, to.size());
+    }
 
     bool leads(std::uint64_t bus, std::string_view to) const noexcept {
         return bus_id == bus && name_size == to.size() && nya::equal_bytes(name, to.data(), name_size);
@@ -53,7 +64,10 @@ struct Frame {
     const NodeSlot* slot;
 };
 
-struct ThreadContext {
+struct alignas(64) ThreadContext {
+    // Inline deliveries nest this deep on a thread; the next one waits for the outermost to end.
+    static constexpr std::uint32_t kMaxDepth = 32;
+
     // The context of the calling thread.
     static ThreadContext& here() {
         ThreadContext* context = current_;
@@ -66,14 +80,24 @@ struct ThreadContext {
         }
         return false;
     }
-    std::uint64_t next_envelope_id() noexcept { return (std::uint64_t{number} << 40) | ++envelopes; }
+    std::uint64_t next_envelope_id() noexcept { return ++last_envelope_id; }
+
+    // Read by whoever takes a node's bias away: is the slot noted here?
+    bool notes(const NodeSlot& slot) const noexcept {
+        for (const auto& noted : inside) {
+            if (noted.load(std::memory_order_acquire) == &slot) return true;
+        }
+        return false;
+    }
 
     Frame* top = nullptr;
     std::uint32_t depth = 0;
     std::uint32_t number = 0;  // of this thread, never 0, never reused
     bool has_leftovers = false;
     bool is_running_leftovers = false;
-    std::uint64_t envelopes = 0;
+    std::uint64_t last_envelope_id = 0;  // counts up from `number` << 40
+    // Biased nodes this thread is in or about to check, by depth. Written by this thread only.
+    std::array<std::atomic<const NodeSlot*>, kMaxDepth> inside{};
     RouteCache routes;
 
     // Left for the end of the outermost delivery:

@@ -147,8 +147,7 @@ IntentBox& IntentBox::operator=(IntentBox&& other) noexcept {
 
 IntentBox::~IntentBox() { Block::release(block_.load(std::memory_order_acquire)); }
 
-std::string_view IntentBox::name() const noexcept {
-    if (name_size_ != 0) return {bytes_, name_size_};
+std::string_view IntentBox::name_in_block() const noexcept {
     const Block* block = block_.load(std::memory_order_acquire);
     return block != nullptr ? std::string_view(block->name) : std::string_view();
 }

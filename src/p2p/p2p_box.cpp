@@ -8,6 +8,7 @@
 #include <nya/expected.h>
 #include <nyamesh/names.h>
 
+#include "bus/bus_core.h"
 #include "intent/quote.h"
 #include "transport/in_process/in_process_transport.h"
 
@@ -81,7 +82,10 @@ std::expected<Registration, SendError> P2PBox::add_handler(std::string_view inte
 std::expected<std::size_t, SendError> P2PBox::off(std::string_view intent_name) { return impl_->node.off(intent_name); }
 
 std::expected<void, SendError> P2PBox::send(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
-    if (auto sent = impl_->node.send_if_known(to, intent, opts)) [[likely]] return *std::move(sent);
+    // The shortest way first: one call, no error to build.
+    const LocalNode& node = impl_->node;
+    if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]] return {};
+    if (auto sent = impl_->node.send_if_known(to, intent, opts)) return *std::move(sent);
     auto sent = impl_->transport->send(to, intent, opts);
     impl_->bus->trace_transport(node_id(), to, intent, sent);
     return sent;
@@ -98,6 +102,8 @@ std::expected<void, SendError> P2PBox::send(std::string_view to, const char* tex
 }
 
 std::expected<void, SendError> P2PBox::send(const NodeRef& to, const IntentBox& intent, const SendOpts& opts) {
+    const LocalNode& node = impl_->node;
+    if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]] return {};
     return impl_->node.send(to, intent, opts);
 }
 

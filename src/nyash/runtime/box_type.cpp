@@ -97,6 +97,10 @@ const BoxType* BoxTypes::find(Name name) const {
     return found == by_name_.end() ? nullptr : found->second;
 }
 
+const BoxType& BoxTypes::named(std::string_view name) const {
+    return *by_name_.at(names_.find(name));
+}
+
 std::vector<std::string_view> BoxTypes::constructible_names() const {
     std::vector<std::string_view> names;
     for (const auto& [name, type] : by_name_) {

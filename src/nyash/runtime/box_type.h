@@ -91,6 +91,8 @@ public:
     // The methods every value has.
     BoxType& any() noexcept { return any_; }
     const BoxType* find(Name name) const;
+    // A type known to exist.
+    const BoxType& named(std::string_view name) const;
     std::vector<std::string_view> constructible_names() const;
     Names& names() noexcept { return names_; }
 

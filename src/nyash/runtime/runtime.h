@@ -82,6 +82,7 @@ public:
         Limits limits;
         std::shared_ptr<nya::Clock> clock = nya::Clock::system();
         std::shared_ptr<nya::Random> random = nya::Random::system();
+        std::function<std::int64_t()> wall_clock_ms;  // milliseconds since 1970, UTC
     };
 
     explicit Runtime(Options options);
@@ -102,6 +103,7 @@ public:
     Channels& channels() noexcept { return options_.channels; }
     nya::Clock& clock() noexcept { return *options_.clock; }
     nya::Random& random() noexcept { return *options_.random; }
+    std::int64_t wall_clock_ms() { return options_.wall_clock_ms(); }
 
     // A global function such as isType, for the floors above to declare.
     void define_function(std::string_view name, std::string_view signature, NativeCode code);

@@ -1,0 +1,206 @@
+// ArrayBox: a growing list. Methods that change it return it, except pop and remove.
+//
+// A callback may change the array it is called from: loops here go by index and look at the size again.
+#include <algorithm>
+
+#include "nyash/boxes/boxes.h"
+#include "nyash/boxes/json_conversion.h"
+#include "nyash/runtime/native.h"
+#include "nyash/runtime/text_writer.h"
+
+namespace nyash {
+namespace {
+
+std::vector<Value>& items(NativeCall& call) {
+    return call.object<Array>().items;
+}
+
+Done room_for_one(NativeCall& call) {
+    if (items(call).size() >= kMaxElements) return fail(error_kind::kLimit, "The array is full (100,000,000 elements)");
+    return {};
+}
+
+Result make_array(NativeCall& call) {
+    return Value(call.runtime.array());
+}
+
+Result push(NativeCall& call) {
+    NYA_TRY(room_for_one(call));
+    items(call).push_back(call[0]);
+    return call.self;
+}
+
+Result pop(NativeCall& call) {
+    auto& list = items(call);
+    if (list.empty()) return Value::null();
+    Value last = std::move(list.back());
+    list.pop_back();
+    return last;
+}
+
+Result get(NativeCall& call) {
+    return call.object<Array>().get_index(call.vm, Value::integer(NYA_TRY(call.integer(0))));
+}
+
+Result set(NativeCall& call) {
+    NYA_TRY(call.object<Array>().set(NYA_TRY(call.integer(0)), call[1]));
+    return call.self;
+}
+
+Result insert(NativeCall& call) {
+    auto& list = items(call);
+    const std::int64_t i = NYA_TRY(call.integer(0));
+    NYA_TRY(room_for_one(call));
+    if (i < 0 || static_cast<std::uint64_t>(i) > list.size()) {
+        return fail(error_kind::kOperation,
+                    "Index " + std::to_string(i) + " is outside the array of " + std::to_string(list.size()));
+    }
+    list.insert(list.begin() + i, call[1]);
+    return call.self;
+}
+
+Result remove(NativeCall& call) {
+    auto& list = items(call);
+    const std::int64_t i = NYA_TRY(call.integer(0));
+    if (i < 0 || static_cast<std::uint64_t>(i) >= list.size()) return Value::null();
+    Value removed = std::move(list[static_cast<std::size_t>(i)]);
+    list.erase(list.begin() + i);
+    return removed;
+}
+
+Result length(NativeCall& call) {
+    return Value::integer(static_cast<std::int64_t>(items(call).size()));
+}
+
+Result is_empty(NativeCall& call) {
+    return Value::boolean(items(call).empty());
+}
+
+std::int64_t position_of(NativeCall& call, const Value& wanted) {
+    const auto& list = items(call);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        if (Vm::equals(list[i], wanted)) return static_cast<std::int64_t>(i);
+    }
+    return -1;
+}
+
+Result index_of(NativeCall& call) {
+    return Value::integer(position_of(call, call[0]));
+}
+
+Result contains(NativeCall& call) {
+    return Value::boolean(position_of(call, call[0]) >= 0);
+}
+
+Result clear(NativeCall& call) {
+    call.object<Array>().clear();
+    return call.self;
+}
+
+Result join(NativeCall& call) {
+    const String& separator = *NYA_TRY(call.string(0));
+    TextWriter out(call.vm);
+    for (std::size_t i = 0; i < items(call).size() && !out.is_stopped(); ++i) {
+        if (i > 0) out.text(separator.text());
+        out.value(Value(items(call)[i]));
+    }
+    return call.text(NYA_TRY(out.finish()));
+}
+
+// Numbers before strings before the rest, which keeps its order.
+Result sort(NativeCall& call) {
+    const auto rank = [](const Value& v) { return v.is_number() ? 0 : v.is_string() ? 1 : 2; };
+    const auto before = [&](const Value& a, const Value& b) {
+        if (rank(a) != rank(b)) return rank(a) < rank(b);
+        if (a.is_string()) return a.as_string().text() < b.as_string().text();
+        if (!a.is_number()) return false;
+        if (a.is_integer() && b.is_integer()) return a.as_integer() < b.as_integer();
+        // NaN goes last, so that this stays an order.
+        const double x = a.as_number();
+        const double y = b.as_number();
+        return x < y || (y != y && x == x);
+    };
+    std::ranges::stable_sort(items(call), before);
+    return call.self;
+}
+
+Result reverse(NativeCall& call) {
+    std::ranges::reverse(items(call));
+    return call.self;
+}
+
+// From a up to before b; b < 0 means the end.
+Result slice(NativeCall& call) {
+    const auto& list = items(call);
+    const auto size = static_cast<std::int64_t>(list.size());
+    const std::int64_t from = std::clamp<std::int64_t>(NYA_TRY(call.integer(0)), 0, size);
+    const std::int64_t asked = call.has(1) ? NYA_TRY(call.integer(1)) : -1;
+    const std::int64_t to = asked < 0 ? size : std::min(asked, size);
+    auto part = call.runtime.array();
+    if (from < to) part->items.assign(list.begin() + from, list.begin() + to);
+    return Value(part);
+}
+
+Result for_each(NativeCall& call) {
+    const Value function = NYA_TRY(call.callable(0));
+    for (std::size_t i = 0; i < items(call).size(); ++i) {
+        const Value argument = items(call)[i];
+        NYA_TRY(call.vm.call(function, {&argument, 1}));
+    }
+    return call.self;
+}
+
+Result map(NativeCall& call) {
+    const Value function = NYA_TRY(call.callable(0));
+    auto mapped = call.runtime.array();
+    mapped->items.reserve(items(call).size());
+    for (std::size_t i = 0; i < items(call).size(); ++i) {
+        const Value argument = items(call)[i];
+        mapped->items.push_back(NYA_TRY(call.vm.call(function, {&argument, 1})));
+    }
+    return Value(mapped);
+}
+
+Result filter(NativeCall& call) {
+    const Value function = NYA_TRY(call.callable(0));
+    auto kept = call.runtime.array();
+    for (std::size_t i = 0; i < items(call).size(); ++i) {
+        const Value argument = items(call)[i];
+        const Value keep = NYA_TRY(call.vm.call(function, {&argument, 1}));
+        if (Vm::is_true(keep)) kept->items.push_back(argument);
+    }
+    return Value(kept);
+}
+
+Result to_json(NativeCall& call) {
+    return call.text(NYA_TRY(json_from(call.vm, call.self)).dump());
+}
+
+}  // namespace
+
+void add_array_box(Runtime& runtime) {
+    auto& names = runtime.names();
+    runtime.core()
+        .array_type.constructor(names, "", make_array)
+        .method(names, "push", "value", push)
+        .method(names, "pop", "", pop)
+        .method(names, "get", "index", get)
+        .method(names, "set", "index value", set)
+        .method(names, "insert", "index value", insert)
+        .method(names, "remove", "index", remove)
+        .method(names, "length size", "", length)
+        .method(names, "isEmpty", "", is_empty)
+        .method(names, "indexOf", "value", index_of)
+        .method(names, "contains", "value", contains)
+        .method(names, "clear", "", clear)
+        .method(names, "join", "separator", join)
+        .method(names, "sort", "", sort)
+        .method(names, "reverse", "", reverse)
+        .method(names, "slice", "start end?", slice)
+        .method(names, "forEach", "function", for_each)
+        .method(names, "map", "function", map)
+        .method(names, "filter", "function", filter)
+        .method(names, "toJSON", "", to_json);
+}
+
+}  // namespace nyash
