@@ -1,7 +1,7 @@
 // nyash: runs Nyash programs. Reads its arguments, and leaves the rest to the Interpreter.
+#include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <charconv>
 #include <iostream>
 #include <iterator>
 #include <string>
@@ -38,7 +38,6 @@ struct Arguments {
     std::string name;  // of the program, as diagnostics show it
     std::string code;  // of -e
     bool has_code = false;
-    std::vector<std::string> script_arguments;
 };
 
 int usage_error(std::string_view message) {
@@ -85,10 +84,18 @@ int run(Arguments& arguments) {
     }
     int status = 0;
     switch (arguments.mode) {
-        case Mode::Run: status = interpreter.run_source(arguments.name, std::move(text)).exit_code; break;
-        case Mode::Check: status = interpreter.check_source(arguments.name, std::move(text)).exit_code; break;
-        case Mode::DumpAst: status = finish(interpreter.dump_ast(arguments.name, std::move(text))); break;
-        case Mode::DumpBytecode: status = finish(interpreter.dump_bytecode(arguments.name, std::move(text))); break;
+        case Mode::Run:
+            status = interpreter.run_source(arguments.name, std::move(text)).exit_code;
+            break;
+        case Mode::Check:
+            status = interpreter.check_source(arguments.name, std::move(text)).exit_code;
+            break;
+        case Mode::DumpAst:
+            status = finish(interpreter.dump_ast(arguments.name, std::move(text)));
+            break;
+        case Mode::DumpBytecode:
+            status = finish(interpreter.dump_bytecode(arguments.name, std::move(text)));
+            break;
     }
     std::signal(SIGINT, SIG_DFL);
     interrupted = nullptr;
@@ -135,7 +142,7 @@ int main(int argc, char** argv) {
             has_program = true;
         }
     }
+    // What follows the program belongs to the script, options included.
     if (!has_program) return usage_error("no program given");
-    arguments.script_arguments.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
     return run(arguments);
 }

@@ -21,8 +21,8 @@ public:
 
     // Waits on `changed` until `ready()` holds or this clock reaches `deadline`; returns ready().
     // `lock` is held while ready() runs and on return, as with std::condition_variable.
-    virtual bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
-                            time_point deadline, const std::function<bool()>& ready) = 0;
+    virtual bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, time_point deadline,
+                            const std::function<bool()>& ready) = 0;
 
     // The process's real clock, shared. Lives until the program ends.
     static const std::shared_ptr<Clock>& system();
@@ -32,8 +32,8 @@ public:
 class ManualClock final : public Clock {
 public:
     time_point now() const noexcept override;
-    bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
-                    time_point deadline, const std::function<bool()>& ready) override;
+    bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, time_point deadline,
+                    const std::function<bool()>& ready) override;
 
     // Moves time on and wakes every wait whose deadline has come.
     void advance(duration by);

@@ -10,10 +10,10 @@
 #include <expected>
 #include <utility>
 
-#define NYA_TRY(expression)                                                          \
-    __extension__({                                                                  \
-        auto&& nya_try_result = (expression);                                        \
-        if (!nya_try_result) [[unlikely]]                                            \
+#define NYA_TRY(expression)                                                                         \
+    __extension__({                                                                                 \
+        auto&& nya_try_result = (expression);                                                       \
+        if (!nya_try_result) [[unlikely]]                                                           \
             return std::unexpected(std::forward<decltype(nya_try_result)>(nya_try_result).error()); \
-        *std::forward<decltype(nya_try_result)>(nya_try_result);                     \
+        *std::forward<decltype(nya_try_result)>(nya_try_result);                                    \
     })

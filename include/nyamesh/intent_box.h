@@ -76,16 +76,20 @@ private:
     // The following expect a name that has been checked.
     void hold_text(std::string_view name, std::string_view payload_text);  // valid JSON
     void hold_value(std::string_view name, nya::Json payload);
+    bool is_inline() const noexcept { return payload_size_ != kPayloadInBlock; }
     bool try_inline(std::string_view name, std::size_t payload_size) noexcept;
+    Block& make_block(std::string_view name);
     std::string_view name_in_block() const noexcept;
     Block& publish_block(Block* made) const noexcept;
 
+    static constexpr std::uint16_t kPayloadInBlock = 0xFFFF;
+
     std::uint64_t name_hash_ = 0;
-    // Inline: null until payload() is first called. Otherwise where name and payload are.
+    // Of an inline message: null until payload() is first called. Otherwise where the payload is.
     mutable std::atomic<Block*> block_{nullptr};
-    std::uint16_t payload_size_ = 0;  // inline only
-    std::uint8_t name_size_ = 0;      // 0: not inline
-    char bytes_[kInlineBytes];        // inline only: the name, then the payload's text
+    std::uint16_t payload_size_ = kPayloadInBlock;
+    std::uint8_t name_size_ = 0;  // 0: the name did not fit and is in the block, too
+    char bytes_[kInlineBytes];    // the name, then the payload's text if that is inline
 };
 
 }  // namespace nyamesh

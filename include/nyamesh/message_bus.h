@@ -129,21 +129,22 @@ class MessageBus {
 public:
     // Everything the bus takes from the outside world. Empty pointers mean the real thing.
     struct Options {
-        std::shared_ptr<nya::Clock> clock;
-        std::shared_ptr<nya::Random> random;
+        std::shared_ptr<nya::Clock> clock = {};
+        std::shared_ptr<nya::Random> random = {};
         // Runs what no sender's thread may or should: arrivals from wires for nodes without an executor of
         // their own, and queues that senders have worked on for long enough. By default one thread
         // of the bus's own, started when first needed.
-        std::shared_ptr<nya::Executor> delivery;
+        std::shared_ptr<nya::Executor> delivery = {};
         // How many envelopes may wait for one node (1 to 1,048,576).
         std::size_t queue_limit = 4096;
         // Called when a handler throws, on the thread it threw on. By default one line on stderr.
-        std::function<void(std::string_view node, std::string_view intent, std::string_view what)> on_handler_error;
+        std::function<void(std::string_view node, std::string_view intent, std::string_view what)> on_handler_error =
+            {};
     };
 
     struct NodeOptions {
         // Where the node's handlers run; null: on the sender's thread.
-        std::shared_ptr<nya::Executor> executor;
+        std::shared_ptr<nya::Executor> executor = {};
         std::size_t queue_limit = 0;  // 0: the bus's
         TransportKind kind = TransportKind::InProcess;
     };

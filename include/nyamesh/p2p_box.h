@@ -26,10 +26,10 @@ namespace nyamesh {
 
 struct P2PBoxOptions {
     // The bus to be on; null: MessageBus::global().
-    std::shared_ptr<MessageBus> bus;
+    std::shared_ptr<MessageBus> bus = {};
     // Where the handlers run; null: on the thread of whoever sends in this process, and on the bus's delivery
     // thread for what comes from a wire.
-    std::shared_ptr<nya::Executor> executor;
+    std::shared_ptr<nya::Executor> executor = {};
     // How many envelopes may wait for this node; 0: the bus's limit.
     std::size_t queue_limit = 0;
 };

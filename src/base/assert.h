@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define NYA_ASSERT(condition)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) [[unlikely]] {                                                           \
+#define NYA_ASSERT(condition)                                                                                  \
+    do {                                                                                                       \
+        if (!(condition)) [[unlikely]] {                                                                       \
             std::fprintf(stderr, "nyamesh: broken assumption at %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            std::abort();                                                                          \
-        }                                                                                          \
+            std::abort();                                                                                      \
+        }                                                                                                      \
     } while (false)

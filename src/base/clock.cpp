@@ -41,7 +41,9 @@ ManualClock::ManualClock() : impl_(std::make_unique<Impl>()) {}
 
 ManualClock::~ManualClock() = default;
 
-Clock::time_point ManualClock::now() const noexcept { return impl_->now; }
+Clock::time_point ManualClock::now() const noexcept {
+    return impl_->now;
+}
 
 bool ManualClock::wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, time_point deadline,
                              const std::function<bool()>& ready) {
@@ -66,7 +68,9 @@ void ManualClock::advance(duration by) {
     const std::lock_guard guard(impl_->mutex);
     impl_->now = now() + by;
     for (const Impl::Waiter& waiter : impl_->waiters) {
-        { const std::lock_guard wait_for_its_check(*waiter.mutex); }
+        {
+            const std::lock_guard wait_for_its_check(*waiter.mutex);
+        }
         waiter.changed->notify_all();
     }
 }

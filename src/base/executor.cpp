@@ -1,13 +1,15 @@
 // ThreadExecutor and ManualExecutor.
 //
 // Both are a queue under a mutex. A runner takes the whole queue at once and runs it unlocked, so a
-// post costs one short lock, and wakes the thread only when it sleeps.
+// post costs one short lock, and wakes the thread only when it sleeps. A ThreadExecutor's thread looks
+// around for about two microseconds before it goes to sleep: being woken costs everybody ten times that.
 #include <nya/executor.h>
 
 #include "base/mutex.h"
+#include "base/pause.h"
 
-#include <atomic>
 #include <pthread.h>
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -23,6 +25,7 @@ struct ThreadExecutor::Impl {
     std::vector<Task> queue NYA_GUARDED_BY(mutex);
     bool is_stopping NYA_GUARDED_BY(mutex) = false;
     bool is_asleep NYA_GUARDED_BY(mutex) = false;
+    std::atomic<bool> has_news{false};  // something was posted since the thread last looked
     std::thread thread NYA_GUARDED_BY(mutex);
 
     void run();
@@ -33,6 +36,11 @@ namespace {
 // Which executor the calling thread works for.
 constinit thread_local const void* t_runs_for = nullptr;
 
+void wait_briefly(const std::atomic<bool>& news) noexcept {
+    static const bool is_alone = std::thread::hardware_concurrency() < 2;
+    for (int i = 0; i < 128 && !is_alone && !news.load(std::memory_order_relaxed); ++i) pause();
+}
+
 }  // namespace
 
 void ThreadExecutor::Impl::run() {
@@ -40,8 +48,10 @@ void ThreadExecutor::Impl::run() {
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
     std::vector<Task> batch;
     for (;;) {
+        wait_briefly(has_news);
         {
             Lock lock(mutex);
+            has_news.store(false, std::memory_order_relaxed);
             while (queue.empty() && !is_stopping) {
                 is_asleep = true;
                 lock.wait(wake);
@@ -82,6 +92,7 @@ bool ThreadExecutor::post(Task task) {
         Lock lock(impl_->mutex);
         if (impl_->is_stopping) return false;
         impl_->queue.push_back(std::move(task));
+        impl_->has_news.store(true, std::memory_order_relaxed);
         if (!impl_->thread.joinable()) {
             impl_->thread = std::thread([state = impl_] { state->run(); });
         }
@@ -91,7 +102,9 @@ bool ThreadExecutor::post(Task task) {
     return true;
 }
 
-bool ThreadExecutor::runs_here() const noexcept { return t_runs_for == impl_.get(); }
+bool ThreadExecutor::runs_here() const noexcept {
+    return t_runs_for == impl_.get();
+}
 
 struct ManualExecutor::Impl {
     mutable Mutex mutex;
@@ -117,7 +130,9 @@ bool ManualExecutor::runs_here() const noexcept {
     return impl_->bound.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
-void ManualExecutor::bind_to_this_thread() noexcept { impl_->bound = std::this_thread::get_id(); }
+void ManualExecutor::bind_to_this_thread() noexcept {
+    impl_->bound = std::this_thread::get_id();
+}
 
 std::size_t ManualExecutor::run_ready() {
     std::size_t ran = 0;

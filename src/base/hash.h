@@ -32,6 +32,15 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
 
 inline constexpr std::uint64_t kOdd1 = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
 inline constexpr std::uint64_t kOdd2 = 0xd1342543de82ef95;
+inline constexpr std::uint64_t kOdd3 = 0xaf251af3b0f025b5;
+
+// The first, last and (of the longer ones) some bytes in between of at most 7 bytes, as one number.
+inline std::uint64_t load_short(const char* p, std::size_t n) noexcept {
+    if (n >= 4) return load4(p) | load4(p + n - 4) << 32;
+    if (n == 0) return 0;
+    const auto byte = [p](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(p[i])); };
+    return byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
+}
 
 }  // namespace detail
 
@@ -50,14 +59,20 @@ inline std::uint64_t hash_bytes(std::string_view bytes) noexcept {
     if (n >= 8) {
         a = load8(p);
         b = load8(p + n - 8);
-    } else if (n >= 4) {
-        a = load4(p);
-        b = load4(p + n - 4);
-    } else if (n > 0) {
-        a = static_cast<unsigned char>(p[0]) | static_cast<std::uint64_t>(static_cast<unsigned char>(p[n / 2])) << 8 |
-            static_cast<std::uint64_t>(static_cast<unsigned char>(p[n - 1])) << 16;
+    } else {
+        a = load_short(p, n);
     }
     return mix(mix(a ^ kOdd2, b ^ seed), kOdd1);
+}
+
+// Eight bits for a small cache: a third of the time of hash_bytes(), and weak. It looks at the ends and the middle.
+inline std::size_t cache_hash(std::string_view bytes) noexcept {
+    using namespace detail;
+    const char* p = bytes.data();
+    const std::size_t n = bytes.size();
+    if (n < 8) return static_cast<std::size_t>(((load_short(p, n) ^ n << 40) * kOdd1) >> 56);
+    const std::uint64_t ends = (load8(p) * kOdd1) ^ (load8(p + n - 8) * kOdd2);
+    return static_cast<std::size_t>((ends ^ ((load8(p + n / 2 - 4) ^ n) * kOdd3)) >> 56);
 }
 
 // Equality of two names of the same length `n`, without a call for short ones.

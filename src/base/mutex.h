@@ -5,6 +5,7 @@
 // user's object) while holding one.
 #pragma once
 
+#include <pthread.h>
 #include <condition_variable>
 #include <mutex>
 
@@ -49,6 +50,36 @@ public:
 
 private:
     std::unique_lock<std::mutex> lock_;
+};
+
+// For locks that are held for nanoseconds and fought over: spins for a moment before it sleeps. It
+// has no condition variable.
+class NYA_CAPABILITY("mutex") SpinningMutex {
+public:
+    SpinningMutex() noexcept = default;
+    SpinningMutex(const SpinningMutex&) = delete;
+    SpinningMutex& operator=(const SpinningMutex&) = delete;
+
+    void lock() NYA_ACQUIRE() { pthread_mutex_lock(&mutex_); }
+    void unlock() NYA_RELEASE() { pthread_mutex_unlock(&mutex_); }
+
+private:
+#if defined(PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP)
+    pthread_mutex_t mutex_ = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+#else
+    pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+#endif
+};
+
+class NYA_SCOPED_CAPABILITY SpinningLock {
+public:
+    explicit SpinningLock(SpinningMutex& mutex) NYA_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+    ~SpinningLock() NYA_RELEASE() { mutex_.unlock(); }
+    SpinningLock(const SpinningLock&) = delete;
+    SpinningLock& operator=(const SpinningLock&) = delete;
+
+private:
+    SpinningMutex& mutex_;
 };
 
 }  // namespace nya

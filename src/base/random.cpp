@@ -33,6 +33,8 @@ const std::shared_ptr<Random>& Random::system() {
     return random;
 }
 
-std::shared_ptr<Random> Random::seeded(std::uint64_t seed) { return std::make_shared<SharedEngine>(seed); }
+std::shared_ptr<Random> Random::seeded(std::uint64_t seed) {
+    return std::make_shared<SharedEngine>(seed);
+}
 
 }  // namespace nya

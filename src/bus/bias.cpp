@@ -9,8 +9,7 @@
 namespace nyamesh::bus::bias {
 
 bool is_available() noexcept {
-    static const bool available =
-        syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0U, 0) == 0;
+    static const bool available = syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0U, 0) == 0;
     return available;
 }
 

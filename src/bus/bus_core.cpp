@@ -45,14 +45,15 @@ NodeIdentity* NodeIdentity::make(std::string_view id, TransportKind kind, std::u
     void* memory = ::operator new(offsetof(NodeIdentity, bytes) + id.size());
     auto* identity = new (memory) NodeIdentity;
     identity->instance = instance;
-    identity->last_handler_id = 0;
     identity->kind = kind;
     identity->size = static_cast<std::uint8_t>(id.size());
     std::memcpy(static_cast<char*>(memory) + offsetof(NodeIdentity, bytes), id.data(), id.size());
     return identity;
 }
 
-void NodeIdentity::free(NodeIdentity* identity) noexcept { ::operator delete(identity); }
+void NodeIdentity::free(NodeIdentity* identity) noexcept {
+    ::operator delete(identity);
+}
 
 BusCore::BusCore(MessageBus::Options options)
     : id_(++g_buses),
@@ -102,8 +103,8 @@ Mailbox& BusCore::mailbox_of(NodeSlot& slot) {
     if (mailbox != nullptr) return *mailbox;
     auto made = std::make_unique<Mailbox>();
     {
-        const nya::Lock lock(made->mutex);
-        made->limit = queue_limit_;
+        const nya::SpinningLock lock(made->mutex);
+        made->limit = static_cast<std::uint32_t>(queue_limit_);
     }
     if (slot.mailbox.compare_exchange_strong(mailbox, made.get(), std::memory_order_acq_rel)) return *made.release();
     return *mailbox;
@@ -135,11 +136,11 @@ std::expected<NodeRef, SendError> BusCore::add_node(std::string_view id, Message
     // A queue of the usual limit is made when it is needed.
     if (options.queue_limit != 0 || slot.mailbox.load(std::memory_order_relaxed) != nullptr) {
         Mailbox& mailbox = mailbox_of(slot);
-        const nya::Lock lock(mailbox.mutex);
-        mailbox.limit = std::clamp<std::size_t>(options.queue_limit != 0 ? options.queue_limit : queue_limit_, 1,
-                                                kMaxQueueLimit);
+        const nya::SpinningLock lock(mailbox.mutex);
+        mailbox.limit = static_cast<std::uint32_t>(
+            std::clamp<std::size_t>(options.queue_limit != 0 ? options.queue_limit : queue_limit_, 1, kMaxQueueLimit));
     }
-    slot.bias.store(can_bias_ && !slot.executor ? bias::kNone : bias::kShared, std::memory_order_relaxed);
+    slot.bias.store(can_bias_ && !slot.executor ? bias::kNone : bias::kNever, std::memory_order_relaxed);
     slot.word.store(idle, std::memory_order_release);
 
     std::string owner;
@@ -155,7 +156,9 @@ std::expected<NodeRef, SendError> BusCore::add_node(std::string_view id, Message
                                      "Close that node first, or choose another id"));
 }
 
-std::string_view BusCore::id_of(const NodeRef& node) const noexcept { return node.slot_->id(); }
+std::string_view BusCore::id_of(const NodeRef& node) const noexcept {
+    return node.slot_->id();
+}
 
 SendError BusCore::sender_closed(const NodeRef& from) const {
     return {SendError::Reason::Closed, "node " + quote(from.slot_->id()) + " has been closed and cannot send",
@@ -178,6 +181,10 @@ void BusCore::close_node(const NodeRef& node) {
                                        : ((word & ~state::kPosted) | state::kClosed | state::kOwned);
         if (!slot.word.compare_exchange_weak(word, closed, std::memory_order_acq_rel)) continue;
         if (!is_running) return finish_close(slot);  // nobody runs it: its last turn is ours
+        // The call under way ends; the handlers after it are not called any more.
+        const nya::Lock lock(registry_of(slot).mutex);
+        const HandlerTable table(slot.handlers.load(std::memory_order_relaxed));
+        for (Handler* handler : table.handlers()) handler->is_alive.store(false, std::memory_order_relaxed);
         break;
     }
     wait_for_pause(slot, node.idle_word_);
@@ -243,18 +250,24 @@ SendError BusCore::node_not_found(std::string_view id) const {
 std::expected<std::uint32_t, SendError> BusCore::add_handler(const NodeRef& node, std::string_view intent_name,
                                                              IntentHandler callable, bool is_once) {
     NYA_TRY(check_intent_name(intent_name));
+    if (!callable) {
+        return std::unexpected(SendError(SendError::Reason::NoHandler,
+                                         "the handler for intent " + quote(intent_name) + " is empty",
+                                         "Pass a function that can be called"));
+    }
     NodeSlot& slot = *node.slot_;
     std::unique_ptr<Handler> handler;
     Retired old;
     std::uint32_t id = 0;
     {
-        const nya::Lock lock(registry_of(slot).mutex);
+        Registry& registry = registry_of(slot);
+        const nya::Lock lock(registry.mutex);
         if (!is_open(node)) {
             return std::unexpected(SendError(SendError::Reason::Closed,
                                              "node " + quote(slot.id()) + " has been closed and takes no handlers",
                                              "Open it again"));
         }
-        id = ++slot.identity->last_handler_id;
+        id = ++registry.last_handler_id;
         handler = std::make_unique<Handler>(id, is_once, intent_name, std::move(callable));
         const HandlerTable table(slot.handlers.load(std::memory_order_relaxed));
         const auto present = table.handlers();
@@ -302,7 +315,7 @@ void BusCore::retire(NodeSlot& slot, Retired old, const std::shared_ptr<nya::Exe
     }
     if ((word & state::kInCall) != 0) {
         Mailbox& mailbox = mailbox_of(slot);
-        const nya::Lock lock(mailbox.mutex);  // serve_attention() takes it before it looks
+        const nya::SpinningLock lock(mailbox.mutex);  // serve_attention() takes it before it looks
         while ((word & state::kInCall) != 0) {
             if (slot.word.compare_exchange_weak(word, word | state::kAttention, std::memory_order_acq_rel)) {
                 mailbox.retired.push_back(std::move(old));
@@ -319,7 +332,7 @@ void BusCore::retire(NodeSlot& slot, Retired old, const std::shared_ptr<nya::Exe
 void BusCore::wait_for_pause(NodeSlot& slot, Word identity) {
     if (ThreadContext::here().depth > 0) return;
     Registry& registry = registry_of(slot);
-    Waiter waiter{&slot};
+    Waiter waiter{&slot, identity};
     nya::Lock lock(registry.mutex);  // wake_waiters() takes it, after the flag is cleared
     Word word = slot.word.load(std::memory_order_acquire);
     for (;;) {
@@ -336,12 +349,12 @@ void BusCore::wait_for_pause(NodeSlot& slot, Word identity) {
     while (!waiter.is_done) lock.wait(registry.changed);
 }
 
-void BusCore::wake_waiters(const NodeSlot& slot) {
+void BusCore::wake_waiters(const NodeSlot& slot, Word identity) {
     Registry& registry = registry_of(slot);
     {
         const nya::Lock lock(registry.mutex);
         const auto woken = std::erase_if(registry.waiters, [&](Waiter* waiter) {
-            if (waiter->slot != &slot) return false;
+            if (waiter->slot != &slot || !state::same_node(waiter->identity, identity)) return false;
             waiter->is_done = true;
             return true;
         });
@@ -367,7 +380,7 @@ BusStatistics BusCore::statistics() const {
         if (Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire)) {
             std::size_t depth = mailbox->batch_left.load(std::memory_order_relaxed);
             {
-                const nya::Lock lock(mailbox->mutex);
+                const nya::SpinningLock lock(mailbox->mutex);
                 depth += mailbox->incoming.size();
             }
             if (depth > 0) {

@@ -80,7 +80,8 @@ public:
     void trace_drop(const IntentEnvelope& envelope);
     // The end of a send that found no way: counted and traced.
     SendError refuse_unknown(std::string_view from, std::string_view to, const IntentBox& intent);
-    void refused(std::string_view from, std::string_view to, const IntentBox& intent, const SendError& error);
+    void refused(std::string_view from, std::string_view to, const IntentBox& intent, const SendError& error,
+                 std::uint64_t id = 0);
 
     BusStatistics statistics() const;
     void set_trace(TraceHook hook);
@@ -92,6 +93,16 @@ public:
 private:
     enum class Outcome : std::uint8_t { Handled, NoHandler, Failed };
 
+    // How much a runner may do before it hands the node on. A task of an executor counts all it runs, and stays a
+    // moment when the queue is empty; a sender counts only what other threads have sent.
+    struct Turn {
+        std::uint32_t budget;
+        bool is_task;
+        std::uint32_t patience;  // of a task: see let_a_batch_gather()
+    };
+    static constexpr Turn kSenderTurn{kMaxForeign, false, 0};
+    static constexpr Turn kTaskTurn{kMaxPerTask, true, 0};
+
     // One envelope on its way, as the sender sees it.
     struct Outgoing {
         ThreadContext& thread;
@@ -102,6 +113,8 @@ private:
         std::uint64_t id;
         Origin origin = Origin::Local;
         std::uint8_t hops = 0;
+
+        bool waits_for_handled() const noexcept { return opts.wait == Wait::Handled && origin == Origin::Local; }
     };
 
     static bool is_closed(const NodeSlot& slot) noexcept {
@@ -110,12 +123,14 @@ private:
 
     struct Waiter {
         const NodeSlot* slot;
+        state::Word identity;  // whoever wakes may come late, when the slot has another node
         bool is_done = false;
     };
     struct alignas(64) Registry {
         nya::Mutex mutex;
         std::condition_variable changed;
         std::vector<Waiter*> waiters NYA_GUARDED_BY(mutex);
+        std::uint32_t last_handler_id NYA_GUARDED_BY(mutex) = 0;  // for the nodes of this part
     };
 
     // Slots.
@@ -128,7 +143,7 @@ private:
     std::string id_if_same(const NodeRef& node) const;
     void retire(NodeSlot& slot, Retired old, const std::shared_ptr<nya::Executor>& executor);
     void wait_for_pause(NodeSlot& slot, state::Word identity);
-    void wake_waiters(const NodeSlot& slot);
+    void wake_waiters(const NodeSlot& slot, state::Word identity);
 
     // Ownership of a node: each of these starts with it and says where it ends.
     bool try_now(ThreadContext& thread, NodeSlot& slot, state::Word idle_word, const NodeSlot& from,
@@ -136,15 +151,17 @@ private:
     void run_now(NodeSlot& slot, const NodeSlot& from, const IntentBox& intent);
     static void settle_bias(NodeSlot& slot, state::Word word);
     void leave_biased(NodeSlot& slot, ThreadContext& thread, state::Word identity);
-    void finish_turn(NodeSlot& slot, ThreadContext& thread, std::uint32_t budget, bool counts_own);
+    void finish_turn(NodeSlot& slot, ThreadContext& thread, Turn turn);
     void take_incoming(NodeSlot& slot, Mailbox& mailbox) NYA_REQUIRES(mailbox.mutex);
-    bool drain(NodeSlot& slot, ThreadContext& thread, std::uint32_t& budget, bool counts_own);
+    bool drain(NodeSlot& slot, ThreadContext& thread, Turn& turn);
     void serve_attention(NodeSlot& slot);
     void finish_close(NodeSlot& slot);
     void drop_waiting(NodeSlot& slot);
+    void drop_and_let_go(NodeSlot& slot);
     bool hand_over(NodeSlot& slot, ThreadContext* deferred_on);
     void post_resume(nya::Executor& executor, NodeSlot& slot, state::Word identity);
-    void resume(NodeSlot& slot, state::Word identity, std::uint32_t budget, bool counts_own);
+    bool resume(NodeSlot& slot, state::Word identity, Turn turn);
+    void offer_to_helpers(NodeSlot& slot);
 
     // What was put off until this thread's outermost delivery is over.
     static void after_delivery(ThreadContext& thread);
@@ -154,11 +171,20 @@ private:
     Outcome run_handlers(NodeSlot& slot, const Arrival& arrival, std::string* failure);
     Outcome call(NodeSlot& slot, Handler& handler, const Arrival& arrival, std::string* failure);
     void report_failure(const NodeSlot& slot, const Arrival& arrival, std::string* failure);
-    void run_cell(NodeSlot& slot, Cell& cell);
+    Outcome run_cell(NodeSlot& slot, Cell& cell);
+    void count_delivered(NodeSlot& slot, std::uint64_t envelopes) noexcept;
     std::optional<std::expected<void, SendError>> deliver(NodeSlot& slot, state::Word identity, const Outgoing& out);
+    enum class Queueing : std::uint8_t { Done, Full, LookAgain };
+    std::expected<void, SendError> deliver_as_owner(NodeSlot& slot, state::Word identity, const Outgoing& out,
+                                                    const std::shared_ptr<Completion>& completion);
+    Queueing queue_behind_owner(NodeSlot& slot, state::Word identity, const Outgoing& out,
+                                const std::shared_ptr<Completion>& completion);
+    void trace_queued(const Outgoing& out);
     std::expected<void, SendError> run_here(NodeSlot& slot, const Outgoing& out);
     std::optional<std::expected<void, SendError>> send_slow(const Outgoing& out);
-    std::expected<void, SendError> wait_handled(const Outgoing& out, Completion& completion);
+    bool may_run_here(NodeSlot& slot, state::Word identity) const;
+    std::expected<void, SendError> wait_handled(NodeSlot& slot, state::Word identity, const Outgoing& out,
+                                                const std::shared_ptr<Completion>& completion);
     SendError sender_closed(const NodeRef& from) const;
     SendError refusal_of(SendError::Reason reason, std::string_view to) const;
     std::optional<SendError> error_of(Outcome outcome, std::string_view to, const IntentBox& intent,

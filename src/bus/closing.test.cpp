@@ -252,13 +252,19 @@ TEST_CASE("nodes and even the last reference to the bus may go inside a handler"
         log.add(std::string(intent.name()) + " from " + std::string(from));
     });
 
-    SUBCASE("of an inline send") { CHECK(alice->send("bob", ping())); }
+    SUBCASE("of an inline send") {
+        CHECK(alice->send("bob", ping()));
+    }
     SUBCASE("of an inline send that a trace hook sees") {
         bus->set_trace([&](const TraceEvent& event) { static_cast<void>(event); });
         CHECK(alice->send("bob", ping()));
     }
-    SUBCASE("of a send that waits") { CHECK(alice->send("bob", ping(), until_handled())); }
-    SUBCASE("of a send to a resolved node") { CHECK(alice->send(bob->ref(), ping())); }
+    SUBCASE("of a send that waits") {
+        CHECK(alice->send("bob", ping(), until_handled()));
+    }
+    SUBCASE("of a send to a resolved node") {
+        CHECK(alice->send(bob->ref(), ping()));
+    }
     SUBCASE("below another handler") {
         listen(*alice, "start", [&](const IntentBox&, std::string_view) { CHECK(alice->send("bob", ping())); });
         CHECK(bob->send("alice", IntentBox("start", 1)));
@@ -283,9 +289,15 @@ TEST_CASE("the last reference to the bus may go in a handler that a waiting send
         }
         log.add(std::string(intent.payload_text()));
     });
+    Log traced;
+    SUBCASE("unseen") {}
+    SUBCASE("seen by a trace hook") {
+        bus->set_trace([&](const TraceEvent& event) { traced.add(std::string(event.from)); });
+    }
     std::jthread([&] { CHECK(alice->send("bob", IntentBox("ping", 1))); }).join();  // bob's drain is posted
     CHECK(alice->send("bob", IntentBox("ping", 2), until_handled()));
     CHECK(log.text() == "1, 2");
+    for (const std::string& from : traced.lines()) CHECK(from == "alice");
     loop->run_ready();
 }
 

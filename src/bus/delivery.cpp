@@ -3,17 +3,18 @@
 // The fast road (try_now): the target is idle, so one compare-exchange makes this thread its runner; the
 // handlers run; one compare-exchange gives it back. No lock, no allocation, no copy of the payload.
 //
-// The slow road (deliver): the target is busy, elsewhere, or too deep down the stack. The envelope waits in the target's
-// mailbox and one of these runs it: the present runner before it lets go (drain), the outermost
-// delivery of this thread (run_leftovers), or a task on an executor (resume).
+// The slow road (deliver): the target is busy, elsewhere, or too deep down the stack. The envelope waits in the
+// target's mailbox and one of these runs it: the present runner before it lets go (drain), the outermost delivery of
+// this thread (run_leftovers), or a task on an executor (resume).
 //
-// Ownership is a baton: whoever holds kOwned either runs the node (kInCall) or has arranged that somebody will (kPosted).
-// Every function here that takes the baton passes it on or gives it back (finish_turn).
+// Ownership is a baton: whoever holds kOwned either runs the node (kInCall) or has arranged that somebody will
+// (kPosted). Every function here that takes the baton passes it on or gives it back (finish_turn).
 #include "bus/bus_core.h"
 
 #include <nya/expected.h>
 
 #include "base/assert.h"
+#include "base/pause.h"
 #include "intent/quote.h"
 
 #include <algorithm>
@@ -26,6 +27,9 @@ namespace nyamesh::bus {
 using Word = state::Word;
 
 namespace {
+
+// Longer than any process lives, and far from where a clock's time points overflow.
+constexpr std::chrono::hours kLongestWait{24 * 365 * 50};
 
 // On the stack of a thread for as long as it runs a node.
 class Running {
@@ -48,12 +52,41 @@ private:
     Frame frame_;
 };
 
+// Waits about a microsecond for `word` to change. Much cheaper for everybody than letting go of a node and
+// being woken for it again, when senders and runner are about equally fast.
+bool stays_empty(const std::atomic<Word>& word, Word seen) noexcept {
+    static const bool is_alone = std::thread::hardware_concurrency() < 2;
+    if (is_alone) return true;
+    for (int i = 0; i < 64; ++i) {
+        if (word.load(std::memory_order_acquire) != seen) return false;
+        nya::pause();
+    }
+    return true;
+}
+
+// A runner that is faster than the senders meets them at every single message, and each meeting moves several cache
+// lines between processors: 250 ns a message, where 40 do when they meet once a batch. So a task whose batches
+// come small but without a pause takes a little longer, up to about two microseconds, to look again.
+constexpr std::size_t kSmallBatch = 32;
+constexpr std::uint32_t kMaxPatience = 128;
+
+void let_a_batch_gather(std::uint32_t& patience, std::size_t last_batch) noexcept {
+    patience = last_batch < kSmallBatch ? std::min(patience * 2 + 1, kMaxPatience) : patience / 2;
+    for (std::uint32_t i = 0; i < patience; ++i) nya::pause();
+}
+
 }  // namespace
 
 // ---- The fast road
 
 inline void BusCore::after_delivery(ThreadContext& thread) {
-    if (thread.has_leftovers && thread.depth == 0) [[unlikely]] run_leftovers(thread);
+    if (thread.has_leftovers && thread.depth == 0) [[unlikely]]
+        run_leftovers(thread);
+}
+
+// Only the owner writes the counter. A runner with a long queue adds up first: senders read this cache line.
+inline void BusCore::count_delivered(NodeSlot& slot, std::uint64_t envelopes) noexcept {
+    slot.delivered.store(slot.delivered.load(std::memory_order_relaxed) + envelopes, std::memory_order_relaxed);
 }
 
 inline BusCore::Outcome BusCore::call(NodeSlot& slot, Handler& handler, const Arrival& arrival, std::string* failure) {
@@ -72,16 +105,17 @@ inline BusCore::Outcome BusCore::call(NodeSlot& slot, Handler& handler, const Ar
     const HandlerTable table(slot.handlers.load(std::memory_order_acquire));
     Handler* const only = table.single();
     if (only != nullptr && !only->is_once && only->listens_to(intent.name_hash(), intent.name())) [[likely]] {
-        slot.delivered.store(slot.delivered.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        count_delivered(slot, 1);
         call(slot, *only, arrival, nullptr);
-    } else {
-        run_handlers(slot, arrival, nullptr);
+    } else if (run_handlers(slot, arrival, nullptr) != Outcome::NoHandler) {
+        count_delivered(slot, 1);
     }
 }
 
 [[gnu::always_inline]] inline bool BusCore::try_now(ThreadContext& thread, NodeSlot& slot, Word idle_word,
                                                     const NodeSlot& from, const IntentBox& intent) {
-    if (thread.depth >= kMaxDepth || is_tracing() || is_closed(from)) [[unlikely]] return false;
+    if (thread.depth >= kMaxDepth || is_tracing() || is_closed(from)) [[unlikely]]
+        return false;
 
     // Biased to us, and not running: no read-modify-write at all. It saves about half of a send by NodeRef.
     if (slot.bias.load(std::memory_order_relaxed) == bias::to(thread)) [[likely]] {
@@ -89,7 +123,9 @@ inline BusCore::Outcome BusCore::call(NodeSlot& slot, Handler& handler, const Ar
         std::atomic<const NodeSlot*>& note = thread.inside[thread.depth];
         note.store(&slot, std::memory_order_relaxed);
         std::atomic_signal_fence(std::memory_order_seq_cst);  // the rest of the fence: bias::barrier_everywhere()
-        const bool is_in = slot.word.load(std::memory_order_acquire) == biased;
+        // The word may say so for another thread by now: the bias, written before it, tells.
+        const bool is_in = slot.word.load(std::memory_order_acquire) == biased &&
+                           slot.bias.load(std::memory_order_relaxed) == bias::to(thread);
         if (is_in) {
             slot.bias.store(bias::to(thread) | bias::kInside, std::memory_order_relaxed);
             {
@@ -100,13 +136,16 @@ inline BusCore::Outcome BusCore::call(NodeSlot& slot, Handler& handler, const Ar
         }
         note.store(nullptr, std::memory_order_release);
         std::atomic_signal_fence(std::memory_order_seq_cst);
-        if (slot.word.load(std::memory_order_acquire) != biased) [[unlikely]] leave_biased(slot, thread, idle_word);
+        if (slot.word.load(std::memory_order_acquire) != biased) [[unlikely]]
+            leave_biased(slot, thread, idle_word);
         if (is_in) {
             after_delivery(thread);
             return true;
         }
     }
 
+    // A look first: a compare-exchange that fails takes the cache line from the runner.
+    if (slot.word.load(std::memory_order_relaxed) != idle_word) return false;
     Word expected = idle_word;
     const Word mine = idle_word | state::kOwned | state::kInCall;
     if (!slot.word.compare_exchange_strong(expected, mine, std::memory_order_acq_rel, std::memory_order_relaxed)) {
@@ -123,15 +162,13 @@ inline BusCore::Outcome BusCore::call(NodeSlot& slot, Handler& handler, const Ar
     {
         const Running running(thread, slot);
         run_now(slot, from, intent);
-        Word leave = idle_word;
-        if (slot.bias.load(std::memory_order_relaxed) != bias::kShared) {
-            slot.bias.store(bias::to(thread), std::memory_order_relaxed);
-            leave |= state::kBiased;
-        }
+        const std::uintptr_t next_bias = bias::after_run(slot.bias.load(std::memory_order_relaxed), thread);
+        slot.bias.store(next_bias, std::memory_order_relaxed);
+        const Word leave = next_bias == bias::to(thread) ? idle_word | state::kBiased : idle_word;
         expected = mine;
-        if (!slot.word.compare_exchange_strong(expected, leave, std::memory_order_acq_rel,
-                                               std::memory_order_relaxed)) [[unlikely]] {
-            finish_turn(slot, thread, kMaxForeign, false);
+        if (!slot.word.compare_exchange_strong(expected, leave, std::memory_order_acq_rel, std::memory_order_relaxed))
+            [[unlikely]] {
+            finish_turn(slot, thread, kSenderTurn);
         }
     }
     after_delivery(thread);
@@ -149,9 +186,10 @@ void BusCore::leave_biased(NodeSlot& slot, ThreadContext& thread, Word identity)
     const bool is_ours = state::same_node(word, identity) && (word & state::kInherited) != 0 &&
                          (slot.bias.load(std::memory_order_relaxed) & ~bias::kInside) == bias::to(thread);
     if (!is_ours) return;
+    slot.bias.store(bias::to(thread) | bias::kShared, std::memory_order_relaxed);
     slot.word.fetch_and(~state::kInherited, std::memory_order_acq_rel);
     const Running running(thread, slot);
-    finish_turn(slot, thread, kMaxForeign, false);
+    finish_turn(slot, thread, kSenderTurn);
 }
 
 // `word` says the slot is biased or about to be no longer: moves that on a step. The caller looks again.
@@ -186,7 +224,8 @@ bool BusCore::send_now(const NodeRef& from, std::string_view to, const IntentBox
 }
 
 bool BusCore::send_now(const NodeRef& from, const NodeRef& to, const IntentBox& intent) {
-    if (to.bus_id_ != id_) [[unlikely]] return false;
+    if (to.bus_id_ != id_) [[unlikely]]
+        return false;
     return try_now(ThreadContext::here(), *to.slot_, to.idle_word_, *from.slot_, intent);
 }
 
@@ -209,7 +248,7 @@ std::expected<void, SendError> BusCore::send(const NodeRef& from, const NodeRef&
     ThreadContext& thread = ThreadContext::here();
     const std::string_view from_id = from.slot_->id();
     const std::string to_id = id_if_same(to);
-    if (!to_id.empty()) {
+    if (!to_id.empty() && !is_closed(*to.slot_)) {
         const Outgoing out{thread, from_id, to_id, intent, opts, thread.next_envelope_id()};
         if (is_tracing()) trace(TraceEvent::Step::Sent, out.id, out.from, out.to, intent);
         if (auto result = deliver(*to.slot_, to.idle_word_, out)) return *std::move(result);
@@ -227,7 +266,9 @@ std::expected<void, SendError> BusCore::route(const IntentEnvelope& envelope, st
     if (auto result = send_slow({thread, envelope.from, to, envelope.intent, opts, id, origin, envelope.hops})) {
         return *std::move(result);
     }
-    return std::unexpected(refuse_unknown(envelope.from, to, envelope.intent));
+    SendError error = node_not_found(to);
+    refused(envelope.from, to, envelope.intent, error, id);
+    return std::unexpected(std::move(error));
 }
 
 SendError BusCore::refuse_unknown(std::string_view from, std::string_view to, const IntentBox& intent) {
@@ -236,10 +277,11 @@ SendError BusCore::refuse_unknown(std::string_view from, std::string_view to, co
     return error;
 }
 
-void BusCore::refused(std::string_view from, std::string_view to, const IntentBox& intent, const SendError& error) {
+void BusCore::refused(std::string_view from, std::string_view to, const IntentBox& intent, const SendError& error,
+                      std::uint64_t id) {
     if (error.kind == SendError::Kind::NodeNotFound) unknown_node_.fetch_add(1, std::memory_order_relaxed);
     if (is_tracing()) {
-        const std::uint64_t id = ThreadContext::here().next_envelope_id();
+        if (id == 0) id = ThreadContext::here().next_envelope_id();
         trace(TraceEvent::Step::Sent, id, from, to, intent);
         trace(TraceEvent::Step::Dropped, id, from, to, intent, error.reason, error.message);
     }
@@ -260,7 +302,8 @@ std::optional<std::expected<void, SendError>> BusCore::send_slow(const Outgoing&
         // A copy: handlers that run inside use the same cache.
         NodeSlot& slot = *route->slot;
         const Word idle_word = route->idle_word;
-        if (state::same_node(slot.word.load(std::memory_order_acquire), idle_word)) {
+        const Word word = slot.word.load(std::memory_order_acquire);
+        if (state::same_node(word, idle_word) && (word & state::kClosed) == 0) {
             if (auto result = attempt(slot, idle_word)) return result;
         }
     }
@@ -276,20 +319,16 @@ std::optional<std::expected<void, SendError>> BusCore::send_slow(const Outgoing&
 
 // Nothing if the node is gone, or about to be.
 std::optional<std::expected<void, SendError>> BusCore::deliver(NodeSlot& slot, Word identity, const Outgoing& out) {
-    ThreadContext& thread = out.thread;
-    const bool wants_handled = out.opts.wait == Wait::Handled && out.origin == Origin::Local;
-    if (wants_handled && thread.is_running(slot)) {
+    const bool wants_handled = out.waits_for_handled();
+    if (wants_handled && out.thread.is_running(slot)) {
         return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out.to));
     }
-    std::shared_ptr<Completion> completion;
-    if (wants_handled) completion = std::make_shared<Completion>();
-    const std::shared_ptr<Completion>* const waiter = completion ? &completion : nullptr;
-    const auto queued = [&]() -> std::expected<void, SendError> {
-        if (is_tracing()) trace(TraceEvent::Step::Queued, out.id, out.from, out.to, out.intent);
-        if (!wants_handled) return {};
-        return wait_handled(out, *completion);
-    };
-
+    const auto completion = wants_handled ? std::make_shared<Completion>() : nullptr;
+    if (wants_handled && (identity & state::kHasExecutor) != 0 && out.thread.depth >= kMaxDepth &&
+        may_run_here(slot, identity)) {
+        // It could only run here, once we are out; and we would not get out.
+        return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out.to));
+    }
     for (;;) {
         Word word = slot.word.load(std::memory_order_acquire);
         if (!state::same_node(word, identity) || (word & state::kClosed) != 0) return std::nullopt;
@@ -297,74 +336,77 @@ std::optional<std::expected<void, SendError>> BusCore::deliver(NodeSlot& slot, W
             settle_bias(slot, word);
             continue;
         }
-
-        // Nobody has it, or somebody who has not begun and whose turn we need to see the end of: take it.
-        const bool can_take = (word & state::kOwned) == 0 || (wants_handled && (word & state::kPosted) != 0);
-        if (can_take) {
-            const Word mine = (word & ~state::kPosted) | state::kOwned | state::kInCall;
+        if ((word & state::kOwned) == 0) {
+            const Word mine = word | state::kOwned | state::kInCall;
             if (!slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) continue;
-            const bool was_idle = (word & state::kOwned) == 0;
-            const bool has_executor = slot.executor != nullptr;
-            const bool may_run_here = out.origin == Origin::Local && (!has_executor || slot.executor->runs_here());
-            const bool is_too_deep = thread.depth >= kMaxDepth;
-            if (may_run_here && !is_too_deep && was_idle) return run_here(slot, out);
-            if (may_run_here && is_too_deep && wants_handled && has_executor) {
-                // It could only run here, once we are out; and we would not get out.
-                hand_over(slot, &thread);
-                return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out.to));
-            }
-
-            Mailbox& mailbox = mailbox_of(slot);
-            {
-                const nya::Lock lock(mailbox.mutex);
-                mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, thread.number, waiter);
-                slot.word.fetch_or(state::kQueued, std::memory_order_acq_rel);
-            }
-            if (may_run_here && !is_too_deep) {  // it was posted: run what waits, ours at the end
-                {
-                    const Running running(thread, slot);
-                    finish_turn(slot, thread, kMaxForeign, false);
-                }
-                after_delivery(thread);
-                return queued();
-            }
-            ThreadContext* const deferred_on = may_run_here && !wants_handled ? &thread : nullptr;
-            if (!hand_over(slot, deferred_on)) {
-                return std::unexpected(
-                    SendError(SendError::Reason::Closed, "the executor of node " + quote(out.to) + " has stopped",
-                              "Close the node before its executor stops, or give it one that is running"));
-            }
-            return queued();
+            return deliver_as_owner(slot, identity, out, completion);
         }
-
-        Mailbox& mailbox = mailbox_of(slot);
-        {
-            const nya::Lock lock(mailbox.mutex);
-            const std::size_t waiting = mailbox.incoming.size() + mailbox.batch_left.load(std::memory_order_relaxed);
-            if (waiting >= mailbox.limit) {
-                word = slot.word.load(std::memory_order_acquire);
-                if (!state::same_node(word, identity) || (word & state::kClosed) != 0) return std::nullopt;
+        switch (queue_behind_owner(slot, identity, out, completion)) {
+            case Queueing::Done:
+                trace_queued(out);
+                return completion ? wait_handled(slot, identity, out, completion) : std::expected<void, SendError>();
+            case Queueing::Full:
                 backpressure_.fetch_add(1, std::memory_order_relaxed);
-                return std::unexpected(refusal_of(SendError::Reason::Backpressure, out.to));
-            }
-            mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, thread.number, waiter);
-            // The runner clears kQueued under this lock only: where it is set, somebody will come.
-            word = slot.word.load(std::memory_order_acquire);
-            bool is_left_to_owner = false;
-            while (state::same_node(word, identity) && (word & state::kClosed) == 0 && (word & state::kOwned) != 0) {
-                if ((word & state::kQueued) != 0 ||
-                    slot.word.compare_exchange_weak(word, word | state::kQueued, std::memory_order_acq_rel)) {
-                    is_left_to_owner = true;
-                    break;
+                if (is_tracing()) {
+                    trace(TraceEvent::Step::Dropped, out.id, out.from, out.to, out.intent,
+                          SendError::Reason::Backpressure);
                 }
-            }
-            if (!is_left_to_owner) {
-                mailbox.incoming.pop_back();
-                continue;
-            }
+                return std::unexpected(refusal_of(SendError::Reason::Backpressure, out.to));
+            case Queueing::LookAgain:
+                break;
         }
-        return queued();
     }
+}
+
+// We own the node. Its handlers run here, if they may; else the envelope waits where they can.
+std::expected<void, SendError> BusCore::deliver_as_owner(NodeSlot& slot, Word identity, const Outgoing& out,
+                                                         const std::shared_ptr<Completion>& completion) {
+    ThreadContext& thread = out.thread;
+    const bool is_ours_to_run = out.origin == Origin::Local && (!slot.executor || slot.executor->runs_here());
+    if (is_ours_to_run && thread.depth < kMaxDepth) return run_here(slot, out);
+
+    Mailbox& mailbox = mailbox_of(slot);
+    {
+        const nya::SpinningLock lock(mailbox.mutex);
+        mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, thread.number, completion);
+        slot.word.fetch_or(state::kQueued, std::memory_order_acq_rel);
+    }
+    trace_queued(out);
+    if (hand_over(slot, is_ours_to_run && !completion ? &thread : nullptr)) {
+        return completion ? wait_handled(slot, identity, out, completion) : std::expected<void, SendError>();
+    }
+    return std::unexpected(SendError(SendError::Reason::Closed,
+                                     "the executor of node " + quote(out.to) + " has stopped",
+                                     "Close the node before its executor stops, or give it one that is running"));
+}
+
+// Somebody else owns the node, and will see the envelope before letting go.
+BusCore::Queueing BusCore::queue_behind_owner(NodeSlot& slot, Word identity, const Outgoing& out,
+                                              const std::shared_ptr<Completion>& completion) {
+    Mailbox& mailbox = mailbox_of(slot);
+    const nya::SpinningLock lock(mailbox.mutex);
+    const auto is_still_owned = [&](Word word) {
+        return state::same_node(word, identity) && (word & state::kClosed) == 0 && (word & state::kOwned) != 0;
+    };
+    Word word = slot.word.load(std::memory_order_acquire);
+    if (!is_still_owned(word)) return Queueing::LookAgain;
+    if (mailbox.incoming.size() + mailbox.batch_left.load(std::memory_order_relaxed) >= mailbox.limit) {
+        return Queueing::Full;
+    }
+    mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, out.thread.number, completion);
+    // The owner clears kQueued under this lock only: where it is set, it will come.
+    while (is_still_owned(word)) {
+        if ((word & state::kQueued) != 0 ||
+            slot.word.compare_exchange_weak(word, word | state::kQueued, std::memory_order_acq_rel)) {
+            return Queueing::Done;
+        }
+    }
+    mailbox.incoming.pop_back();
+    return Queueing::LookAgain;
+}
+
+void BusCore::trace_queued(const Outgoing& out) {
+    if (is_tracing()) trace(TraceEvent::Step::Queued, out.id, out.from, out.to, out.intent);
 }
 
 std::expected<void, SendError> BusCore::run_here(NodeSlot& slot, const Outgoing& out) {
@@ -376,34 +418,92 @@ std::expected<void, SendError> BusCore::run_here(NodeSlot& slot, const Outgoing&
         const Running running(thread, slot);
         if (is_tracing()) trace(TraceEvent::Step::Delivering, out.id, out.from, slot.id(), out.intent);
         outcome = run_handlers(slot, {out.intent, out.from, slot.id(), out.id, out.hops}, &failure);
+        if (outcome != Outcome::NoHandler) count_delivered(slot, 1);
         if (out.opts.wait == Wait::Handled) error = error_of(outcome, slot.id(), out.intent, failure);
-        finish_turn(slot, thread, kMaxForeign, false);
+        finish_turn(slot, thread, kSenderTurn);
     }
     after_delivery(thread);
     if (error) return std::unexpected(*std::move(error));
     return {};
 }
 
-std::expected<void, SendError> BusCore::wait_handled(const Outgoing& out, Completion& completion) {
+// Whether a node that is posted may be run by this thread. For waiting senders: it takes a lock.
+bool BusCore::may_run_here(NodeSlot& slot, Word identity) const {
+    std::shared_ptr<nya::Executor> executor;
+    {
+        const nya::Lock lock(registry_of(slot).mutex);  // recycle() takes it, too
+        if (!state::same_node(slot.word.load(std::memory_order_acquire), identity)) return false;
+        executor = slot.executor;
+    }
+    return !executor || executor->runs_here();
+}
+
+// The envelope is in the node's queue. Whenever nobody runs the node, this thread does if it may: it could be the very
+// thread that the node has been handed to.
+std::expected<void, SendError> BusCore::wait_handled(NodeSlot& slot, Word identity, const Outgoing& out,
+                                                     const std::shared_ptr<Completion>& completion) {
+    const auto keep_alive = shared_from_this();  // the last node of the bus may go in what runs below
     // Nodes we have put off would wait for us while we wait: others can run them, unless they are bound to
     // the executor we are blocking.
-    std::erase_if(out.thread.deferred, [](ThreadContext::Deferred& later) {
+    std::vector<ThreadContext::Deferred> handed_on;  // out of the list first: what runs below may add to it
+    std::erase_if(out.thread.deferred, [&](const ThreadContext::Deferred& later) {
         if ((later.identity & state::kHasExecutor) != 0) return false;
-        later.core->post_resume(*later.core->delivery_, *later.slot, later.identity);
+        handed_on.push_back(later);
         return true;
     });
-    std::unique_lock lock(completion.mutex);
-    const auto deadline = clock_->now() + out.opts.timeout;
-    if (!clock_->wait_until(lock, completion.changed, deadline, [&] { return completion.is_done; })) {
+    for (const ThreadContext::Deferred& later : handed_on) {
+        later.core->post_resume(*later.core->delivery_, *later.slot, later.identity);
+    }
+
+    Mailbox& mailbox = mailbox_of(slot);
+    const bool can_help = out.thread.depth < kMaxDepth && may_run_here(slot, identity);
+    if (can_help) {
+        const nya::SpinningLock lock(mailbox.mutex);
+        mailbox.helpers.push_back(completion);
+        mailbox.helper_count.fetch_add(1);  // before resume() looks, as hand_over() posts before it looks here
+    }
+    const auto deadline = clock_->now() + std::min<std::chrono::milliseconds>(out.opts.timeout, kLongestWait);
+    std::unique_lock lock(completion->mutex);
+    bool has_time = true;
+    while (!completion->is_done && has_time) {
+        lock.unlock();
+        const bool has_run = can_help && resume(slot, identity, kSenderTurn);
+        lock.lock();
+        if (has_run) continue;
+        has_time = clock_->wait_until(lock, completion->changed, deadline,
+                                      [&] { return completion->is_done || completion->may_take; });
+        completion->may_take = false;
+    }
+    const bool is_done = completion->is_done;
+    lock.unlock();
+    if (can_help) {
+        const nya::SpinningLock helpers(mailbox.mutex);
+        std::erase(mailbox.helpers, completion);
+        mailbox.helper_count.fetch_sub(1);
+    }
+    if (!is_done) {
         return std::unexpected(SendError(SendError::Reason::MayHaveRun,
                                          "node " + quote(out.to) + " did not finish handling intent " +
                                              quote(out.intent.name()) + " within " +
-                                             std::to_string(out.opts.timeout.count()) + " ms; it is still in its queue "
+                                             std::to_string(out.opts.timeout.count()) +
+                                             " ms; it is still in its queue "
                                              "or running",
                                          "Raise SendOpts::timeout, or look for a handler that blocks"));
     }
-    if (completion.error) return std::unexpected(*std::move(completion.error));
+    if (completion->error) return std::unexpected(*std::move(completion->error));
     return {};
+}
+
+// The node has just been posted: who waits for it and may run it need not wait for the executor.
+void BusCore::offer_to_helpers(NodeSlot& slot) {
+    Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire);
+    if (mailbox == nullptr || mailbox->helper_count.load() == 0) return;
+    std::vector<std::shared_ptr<Completion>> helpers;
+    {
+        const nya::SpinningLock lock(mailbox->mutex);
+        helpers = mailbox->helpers;
+    }
+    for (const auto& helper : helpers) helper->offer();
 }
 
 SendError BusCore::refusal_of(SendError::Reason reason, std::string_view to) const {
@@ -412,8 +512,10 @@ SendError BusCore::refusal_of(SendError::Reason reason, std::string_view to) con
                 "Send again later, send less, or raise its queue_limit"};
     }
     NYA_ASSERT(reason == SendError::Reason::WouldDeadlock);
-    return {reason, "waiting for node " + quote(to) + " to handle an intent, inside one of its own handlers, would "
-                                                      "wait for ever",
+    return {reason,
+            "waiting for node " + quote(to) +
+                " to handle an intent, inside one of its own handlers, would "
+                "wait for ever",
             "Send without waiting for Handled here"};
 }
 
@@ -458,8 +560,6 @@ BusCore::Outcome BusCore::run_handlers(NodeSlot& slot, const Arrival& arrival, s
     }
     if (outcome == Outcome::NoHandler) {
         no_handler_.fetch_add(1, std::memory_order_relaxed);
-    } else {
-        slot.delivered.store(slot.delivered.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
     if (is_tracing()) [[unlikely]] {
         if (outcome == Outcome::NoHandler) {
@@ -491,23 +591,30 @@ void BusCore::report_failure(const NodeSlot& slot, const Arrival& arrival, std::
         trace(TraceEvent::Step::HandlerFailed, arrival.id, arrival.from, arrival.to, arrival.intent,
               SendError::Reason::HandlerFailed, what);
     }
-    if (!is_reported) on_handler_error_(slot.id(), arrival.intent.name(), what);
+    if (!is_reported) {
+        try {
+            on_handler_error_(slot.id(), arrival.intent.name(), what);
+        } catch (...) {
+            // A reporter that fails cannot be reported; the node goes on.
+        }
+    }
     if (failure != nullptr && failure->empty()) *failure = std::move(what);
 }
 
-void BusCore::run_cell(NodeSlot& slot, Cell& cell) {
+BusCore::Outcome BusCore::run_cell(NodeSlot& slot, Cell& cell) {
     std::string failure;
     const Arrival arrival{cell.intent, cell.from(), slot.id(), cell.id, cell.hops};
     if (is_tracing()) trace(TraceEvent::Step::Delivering, cell.id, arrival.from, arrival.to, cell.intent);
     const Outcome outcome = run_handlers(slot, arrival, cell.has_waiter() ? &failure : nullptr);
     if (cell.has_waiter()) cell.complete(error_of(outcome, slot.id(), cell.intent, failure));
+    return outcome;
 }
 
 // ---- The baton
 
 // Ends a turn: serves whoever asked for a pause, runs what has come in meanwhile, closes if told to, and
-// lets go. `budget` is how many envelopes may be run; `counts_own` whether this thread's own count.
-void BusCore::finish_turn(NodeSlot& slot, ThreadContext& thread, std::uint32_t budget, bool counts_own) {
+// lets go.
+void BusCore::finish_turn(NodeSlot& slot, ThreadContext& thread, Turn turn) {
     for (;;) {
         Word word = slot.word.load(std::memory_order_acquire);
         if ((word & state::kAttention) != 0) {
@@ -517,9 +624,11 @@ void BusCore::finish_turn(NodeSlot& slot, ThreadContext& thread, std::uint32_t b
         if ((word & state::kClosed) != 0) return finish_close(slot);
         Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire);
         if ((word & state::kQueued) != 0 || (mailbox != nullptr && mailbox->has_batch())) {
-            if (!drain(slot, thread, budget, counts_own)) return;
+            if (!drain(slot, thread, turn)) return;
             continue;
         }
+        if (turn.is_task && stays_empty(slot.word, word)) turn.is_task = false;
+        if (turn.is_task) continue;
         const Word idle = word & ~(state::kOwned | state::kInCall);
         if (slot.word.compare_exchange_weak(word, idle, std::memory_order_acq_rel)) return;
     }
@@ -537,36 +646,41 @@ void BusCore::take_incoming(NodeSlot& slot, Mailbox& mailbox) {
 
 // Runs what waits, until the queue is empty or something else wants doing. False: the budget is used up, and
 // the node has been handed to an executor.
-bool BusCore::drain(NodeSlot& slot, ThreadContext& thread, std::uint32_t& budget, bool counts_own) {
+bool BusCore::drain(NodeSlot& slot, ThreadContext& thread, Turn& turn) {
     Mailbox& mailbox = mailbox_of(slot);
     std::size_t report_every = 1;
     {
-        const nya::Lock lock(mailbox.mutex);
+        const nya::SpinningLock lock(mailbox.mutex);
         report_every = std::clamp<std::size_t>(mailbox.limit / 16, 1, 64);
         if (!mailbox.has_batch()) take_incoming(slot, mailbox);
     }
+    const std::size_t batch_size = mailbox.batch.size();
+    std::uint64_t delivered = 0;
+    const auto report = [&] {
+        mailbox.batch_left.store(static_cast<std::uint32_t>(mailbox.batch.size() - mailbox.next),
+                                 std::memory_order_relaxed);
+        count_delivered(slot, std::exchange(delivered, 0));
+    };
     while (mailbox.has_batch()) {
-        if (counts_own || mailbox.batch[mailbox.next].sender_thread != thread.number) {
-            if (budget == 0) {
-                mailbox.batch_left.store(static_cast<std::uint32_t>(mailbox.batch.size() - mailbox.next),
-                                         std::memory_order_relaxed);
+        if (turn.is_task || mailbox.batch[mailbox.next].sender_thread != thread.number) {
+            if (turn.budget == 0) {
+                report();
                 hand_over(slot, nullptr);
                 return false;
             }
-            --budget;
+            --turn.budget;
         }
         Cell& cell = mailbox.batch[mailbox.next++];
-        if (mailbox.next % report_every == 0 || !mailbox.has_batch()) {
-            mailbox.batch_left.store(static_cast<std::uint32_t>(mailbox.batch.size() - mailbox.next),
-                                     std::memory_order_relaxed);
-        }
-        run_cell(slot, cell);
+        if (mailbox.next % report_every == 0) report();
+        if (run_cell(slot, cell) != Outcome::NoHandler) ++delivered;
         if ((slot.word.load(std::memory_order_acquire) & (state::kAttention | state::kClosed)) != 0) break;
     }
     if (!mailbox.has_batch()) {
         mailbox.batch.clear();  // and with it the payloads
         mailbox.next = 0;
     }
+    report();
+    if (turn.is_task) let_a_batch_gather(turn.patience, batch_size);
     return true;
 }
 
@@ -574,15 +688,20 @@ void BusCore::serve_attention(NodeSlot& slot) {
     std::vector<Retired> retired;
     const Word before = slot.word.load(std::memory_order_acquire);
     if (Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire)) {
-        const nya::Lock lock(mailbox->mutex);
+        const nya::SpinningLock lock(mailbox->mutex);
         slot.word.fetch_and(~state::kAttention, std::memory_order_acq_rel);
         retired.swap(mailbox->retired);
     } else {
         slot.word.fetch_and(~state::kAttention, std::memory_order_acq_rel);
     }
-    retired.clear();  // handlers' state goes here, on the node's own executor, under no lock
+    // Handlers' state goes on the node's own executor, under no lock. A sender elsewhere that has only looked at
+    // the node may be its owner right now.
+    if (!retired.empty() && slot.executor && !slot.executor->runs_here()) {
+        slot.executor->post([handlers = std::move(retired)]() mutable { handlers.clear(); });
+    }
+    retired.clear();
     // Who waits for a node that closes waits for its end: finish_close() wakes them.
-    if ((before & state::kClosed) == 0) wake_waiters(slot);
+    if ((before & state::kClosed) == 0) wake_waiters(slot, before);
 }
 
 // Passes the baton to an executor's task, or with `deferred_on` to that thread's outermost delivery. False:
@@ -602,15 +721,16 @@ bool BusCore::hand_over(NodeSlot& slot, ThreadContext* deferred_on) {
             return true;
         }
         const Word posted = (word & ~state::kInCall) | state::kPosted;
-        if (slot.word.compare_exchange_weak(word, posted, std::memory_order_acq_rel)) break;
+        if (slot.word.compare_exchange_weak(word, posted)) break;
     }
+    offer_to_helpers(slot);
     if (deferred_on != nullptr) {
         deferred_on->deferred.push_back({shared_from_this(), &slot, identity});
         deferred_on->has_leftovers = true;
         return true;
     }
     const auto task = [core = weak_from_this(), &slot, identity] {
-        if (const auto alive = core.lock()) alive->resume(slot, identity, kMaxPerTask, true);
+        if (const auto alive = core.lock()) alive->resume(slot, identity, kTaskTurn);
     };
     if (executor->post(task)) return true;
 
@@ -619,34 +739,50 @@ bool BusCore::hand_over(NodeSlot& slot, ThreadContext* deferred_on) {
     while (state::same_node(word, identity) && (word & state::kPosted) != 0) {
         const Word mine = (word & ~state::kPosted) | state::kInCall;
         if (!slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) continue;
-        drop_waiting(slot);
-        finish_turn(slot, ThreadContext::here(), 0, true);
+        drop_and_let_go(slot);
         return false;
     }
     return true;
 }
 
+// A turn in which nothing is run, because nothing can be.
+void BusCore::drop_and_let_go(NodeSlot& slot) {
+    for (;;) {
+        drop_waiting(slot);
+        Word word = slot.word.load(std::memory_order_acquire);
+        if ((word & state::kAttention) != 0) {
+            serve_attention(slot);
+            continue;
+        }
+        if ((word & state::kClosed) != 0) return finish_close(slot);
+        if ((word & state::kQueued) != 0) continue;
+        const Word idle = word & ~(state::kOwned | state::kInCall);
+        if (slot.word.compare_exchange_weak(word, idle, std::memory_order_acq_rel)) return;
+    }
+}
+
 void BusCore::post_resume(nya::Executor& executor, NodeSlot& slot, Word identity) {
     const auto task = [core = weak_from_this(), &slot, identity] {
-        if (const auto alive = core.lock()) alive->resume(slot, identity, kMaxPerTask, true);
+        if (const auto alive = core.lock()) alive->resume(slot, identity, kTaskTurn);
     };
-    if (!executor.post(task)) resume(slot, identity, kMaxPerTask, true);
+    if (!executor.post(task)) resume(slot, identity, kTaskTurn);
 }
 
 // Takes up a node that was posted, unless somebody else has done so.
-void BusCore::resume(NodeSlot& slot, Word identity, std::uint32_t budget, bool counts_own) {
-    Word word = slot.word.load(std::memory_order_acquire);
+bool BusCore::resume(NodeSlot& slot, Word identity, Turn turn) {
+    Word word = slot.word.load();
     for (;;) {
-        if (!state::same_node(word, identity) || (word & state::kPosted) == 0) return;
+        if (!state::same_node(word, identity) || (word & state::kPosted) == 0) return false;
         const Word mine = (word & ~state::kPosted) | state::kInCall;
         if (slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) break;
     }
     ThreadContext& thread = ThreadContext::here();
     {
         const Running running(thread, slot);
-        finish_turn(slot, thread, budget, counts_own);
+        finish_turn(slot, thread, turn);
     }
     after_delivery(thread);
+    return true;
 }
 
 // Everything that waits is dropped, and who waits for it told.
@@ -655,7 +791,7 @@ void BusCore::drop_waiting(NodeSlot& slot) {
     if (mailbox == nullptr) return;
     std::vector<Cell> incoming;
     {
-        const nya::Lock lock(mailbox->mutex);
+        const nya::SpinningLock lock(mailbox->mutex);
         incoming.swap(mailbox->incoming);
         mailbox->batch_left.store(0, std::memory_order_relaxed);
         slot.word.fetch_and(~state::kQueued, std::memory_order_acq_rel);
@@ -685,7 +821,7 @@ void BusCore::finish_close(NodeSlot& slot) {
         const auto handlers = table.handlers();
         retired.emplace_back(table, std::vector<Handler*>(handlers.begin(), handlers.end()));
         if (Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire)) {
-            const nya::Lock mailbox_lock(mailbox->mutex);
+            const nya::SpinningLock mailbox_lock(mailbox->mutex);
             for (Retired& old : mailbox->retired) retired.push_back(std::move(old));
             mailbox->retired.clear();
         }
@@ -702,7 +838,7 @@ void BusCore::finish_close(NodeSlot& slot) {
     do {
         clean = (word & (state::kIdentity | state::kClosed | state::kReleased)) | state::kCleaned;
     } while (!slot.word.compare_exchange_weak(word, clean, std::memory_order_acq_rel));
-    wake_waiters(slot);
+    wake_waiters(slot, clean);
     if ((clean & state::kReleased) != 0) recycle(slot);
 }
 
@@ -714,7 +850,7 @@ void BusCore::run_leftovers(ThreadContext& thread) {
         if (!thread.deferred.empty()) {
             const ThreadContext::Deferred next = std::move(thread.deferred.front());
             thread.deferred.pop_front();
-            next.core->resume(*next.slot, next.identity, kMaxForeign, false);
+            next.core->resume(*next.slot, next.identity, kSenderTurn);
             continue;
         }
         const auto releases = std::exchange(thread.releases, {});

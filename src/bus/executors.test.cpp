@@ -144,7 +144,8 @@ TEST_CASE_FIXTURE(Bench, "a node on a thread executor runs there, whoever sends"
 
 // ---- Arrivals from a wire
 
-TEST_CASE_FIXTURE(Bench, "an arrival for an idle node runs on the delivery executor, not on the thread that brings it") {
+TEST_CASE_FIXTURE(Bench,
+                  "an arrival for an idle node runs on the delivery executor, not on the thread that brings it") {
     auto bob = open_node(*bus, "bob");
     write(bob);
     REQUIRE(bus->dispatch_to_local("bob", {"far-away", "bob", IntentBox("ping", 1)}));
@@ -223,7 +224,8 @@ TEST_CASE_FIXTURE(Bench, "what a handler holds is destroyed on the node's execut
     CHECK(was_there);
 }
 
-TEST_CASE_FIXTURE(Bench, "what a handler holds is destroyed on the node's executor, also if the node is closed elsewhere") {
+TEST_CASE_FIXTURE(Bench,
+                  "what a handler holds is destroyed on the node's executor, also if the node is closed elsewhere") {
     const auto thread = std::make_shared<nya::ThreadExecutor>();
     std::atomic<bool> was_there{false};
     Counter destroyed;
@@ -242,12 +244,12 @@ TEST_CASE_FIXTURE(Bench, "what a handler holds is destroyed after its last call"
     const auto loop = std::make_shared<nya::ManualExecutor>();
     auto bob = open_on(*bus, "bob", loop);
     Gate running, go_on;
-    auto registration = listen(bob, "ping", [&, state = Trackable([&] { log.add("destroyed"); })](
-                                                const IntentBox&, std::string_view) {
-        running.open();
-        go_on.wait();
-        log.add("called");
-    });
+    auto registration =
+        listen(bob, "ping", [&, state = Trackable([&] { log.add("destroyed"); })](const IntentBox&, std::string_view) {
+            running.open();
+            go_on.wait();
+            log.add("called");
+        });
     std::jthread other([&] {
         running.wait();
         go_on.open();
@@ -261,7 +263,8 @@ TEST_CASE_FIXTURE(Bench, "what a handler holds is destroyed after its last call"
 
 // While a sender on another thread finds out that it may not run the node, it holds the node for an instant. What is
 // taken off in that instant used to be destroyed on the sender's thread.
-TEST_CASE_FIXTURE(Bench, "what is taken off while a sender looks at the node is destroyed on the node's executor all the same") {
+TEST_CASE_FIXTURE(
+    Bench, "what is taken off while a sender looks at the node is destroyed on the node's executor all the same") {
     const auto loop = std::make_shared<Asked>();
     auto bob = open_on(*bus, "bob", loop);
     auto carol = open_node(*bus, "carol");
@@ -272,7 +275,8 @@ TEST_CASE_FIXTURE(Bench, "what is taken off while a sender looks at the node is 
                                                  destroyed_on = std::this_thread::get_id();
                                                  is_destroyed = true;
                                              })](const IntentBox&, std::string_view) {});
-    listen(carol, "start", [&](const IntentBox&, std::string_view) { CHECK(carol.send("bob", IntentBox("other", 1))); });
+    listen(carol, "start",
+           [&](const IntentBox&, std::string_view) { CHECK(carol.send("bob", IntentBox("other", 1))); });
 
     from_elsewhere([&] {
         loop->on_ask = [&] {
@@ -305,7 +309,8 @@ TEST_CASE_FIXTURE(Bench, "an executor that takes no more work makes sends fail, 
     CHECK(log.text().empty());
 }
 
-TEST_CASE_FIXTURE(Bench, "many senders to a node whose executor has stopped are all told, and none of them gets stuck") {
+TEST_CASE_FIXTURE(Bench,
+                  "many senders to a node whose executor has stopped are all told, and none of them gets stuck") {
     auto bob = open_on(*bus, "bob", std::make_shared<Stopped>());
     std::vector<std::jthread> senders;
     std::atomic<int> accepted{0};
@@ -346,7 +351,8 @@ TEST_CASE_FIXTURE(Bench, "a node keeps its executor alive, and lets go of it whe
     CHECK(bus->statistics().dropped.closed == 1);
 }
 
-TEST_CASE_FIXTURE(Bench, "a drain that comes after its node has closed does nothing, also if another node has its place") {
+TEST_CASE_FIXTURE(Bench,
+                  "a drain that comes after its node has closed does nothing, also if another node has its place") {
     const auto loop = std::make_shared<nya::ManualExecutor>();
     {
         auto bob = open_on(*bus, "bob", loop);

@@ -59,9 +59,7 @@ public:
     std::uintptr_t word() const noexcept { return word_; }
     bool empty() const noexcept { return word_ == 0; }
     // The handler, if there is exactly one.
-    Handler* single() const noexcept {
-        return (word_ & kListTag) == 0 ? reinterpret_cast<Handler*>(word_) : nullptr;
-    }
+    Handler* single() const noexcept { return (word_ & kListTag) == 0 ? reinterpret_cast<Handler*>(word_) : nullptr; }
     std::span<Handler* const> handlers() const noexcept {
         if (word_ == 0) return {};
         if ((word_ & kListTag) == 0) return {reinterpret_cast<Handler* const*>(&word_), 1};

@@ -31,6 +31,7 @@ struct Completion {
     std::mutex mutex;
     std::condition_variable changed;
     bool is_done = false;
+    bool may_take = false;  // the target has been handed on: whoever can may run it
     std::optional<SendError> error;
 
     void complete(std::optional<SendError> outcome) {
@@ -41,12 +42,17 @@ struct Completion {
         }
         changed.notify_all();
     }
+    void offer() {
+        const std::lock_guard guard(mutex);
+        may_take = true;
+        changed.notify_all();
+    }
 };
 
 class Cell {
 public:
     Cell(std::string_view from, const IntentBox& intent_box, std::uint64_t envelope_id, std::uint8_t hop_count,
-         std::uint32_t thread_number, const std::shared_ptr<Completion>* waiter)
+         std::uint32_t thread_number, const std::shared_ptr<Completion>& waiter)
         : intent(intent_box), id(envelope_id), sender_thread(thread_number), hops(hop_count) {
         if (from.size() <= kInlineFrom) {
             from_size_ = static_cast<std::uint8_t>(from.size());
@@ -54,7 +60,7 @@ public:
         } else {
             keep(new std::string(from));
         }
-        if (waiter != nullptr) completion_ = new std::shared_ptr<Completion>(*waiter);
+        if (waiter) completion_ = new std::shared_ptr<Completion>(waiter);
     }
     Cell(Cell&& other) noexcept
         : intent(std::move(other.intent)),
@@ -106,21 +112,27 @@ private:
 };
 static_assert(sizeof(Cell) <= 128, "a cell is two cache lines");
 
-// Never freed before the bus: a sender with an outdated route may still come to its mutex.
-struct Mailbox {
-    nya::Mutex mutex;
+// Never freed before the bus: a sender with an outdated route may still come to its mutex. What senders
+// touch and what the runner touches lie on cache lines of their own, so that neither waits for the other's.
+struct alignas(64) Mailbox {
+    nya::SpinningMutex mutex;
     std::vector<Cell> incoming NYA_GUARDED_BY(mutex);
-    std::size_t limit NYA_GUARDED_BY(mutex) = 0;
-    // Tables and handlers replaced while the runner may see them.
-    std::vector<Retired> retired NYA_GUARDED_BY(mutex);
-
-    // The batch under work; only the owner of the node touches these.
-    std::vector<Cell> batch;
-    std::size_t next = 0;
-
+    std::uint32_t limit NYA_GUARDED_BY(mutex) = 0;
     // What is left of the batch, for the limit and for statistics. The runner writes it now and then,
     // so the true number may be up to 1/16 of the limit lower.
     std::atomic<std::uint32_t> batch_left{0};
+
+    // The batch under work; only the owner of the node touches these.
+    alignas(64) std::vector<Cell> batch;
+    std::size_t next = 0;
+
+    // Tables and handlers replaced while the runner may see them.
+    std::vector<Retired> retired NYA_GUARDED_BY(mutex);
+
+    // Senders that wait for Handled on a thread where the node may run: whoever hands the node on tells them, since
+    // it may be their own thread that it is handed to. At most one for each blocked thread.
+    std::vector<std::shared_ptr<Completion>> helpers NYA_GUARDED_BY(mutex);
+    std::atomic<std::uint32_t> helper_count{0};
 
     bool has_batch() const noexcept { return next < batch.size(); }
 };

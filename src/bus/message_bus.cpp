@@ -12,14 +12,22 @@ namespace nyamesh {
 
 std::string_view to_string(TraceEvent::Step step) noexcept {
     switch (step) {
-        case TraceEvent::Step::Sent: return "sent";
-        case TraceEvent::Step::Queued: return "queued";
-        case TraceEvent::Step::Delivering: return "delivering";
-        case TraceEvent::Step::Handled: return "handled";
-        case TraceEvent::Step::HandlerFailed: return "handler_failed";
-        case TraceEvent::Step::Dropped: return "dropped";
-        case TraceEvent::Step::ToTransport: return "to_transport";
-        case TraceEvent::Step::Arrived: return "arrived";
+        case TraceEvent::Step::Sent:
+            return "sent";
+        case TraceEvent::Step::Queued:
+            return "queued";
+        case TraceEvent::Step::Delivering:
+            return "delivering";
+        case TraceEvent::Step::Handled:
+            return "handled";
+        case TraceEvent::Step::HandlerFailed:
+            return "handler_failed";
+        case TraceEvent::Step::Dropped:
+            return "dropped";
+        case TraceEvent::Step::ToTransport:
+            return "to_transport";
+        case TraceEvent::Step::Arrived:
+            return "arrived";
     }
     return "?";
 }
@@ -38,7 +46,9 @@ bool Registration::off() {
     return core->remove_handlers(node_, [id](const bus::Handler& handler) { return handler.id == id; }) > 0;
 }
 
-Registration::Scoped Registration::scoped() const { return Scoped(*this); }
+Registration::Scoped Registration::scoped() const {
+    return Scoped(*this);
+}
 
 Registration::Scoped::Scoped(Registration registration) noexcept
     : registration_(std::make_unique<Registration>(std::move(registration))) {}
@@ -74,9 +84,13 @@ LocalNode::~LocalNode() {
     core_->release_node(ref_);
 }
 
-std::string_view LocalNode::id() const noexcept { return core_ ? core_->id_of(ref_) : std::string_view(); }
+std::string_view LocalNode::id() const noexcept {
+    return core_ ? core_->id_of(ref_) : std::string_view();
+}
 
-bool LocalNode::is_open() const noexcept { return core_ && core_->is_open(ref_); }
+bool LocalNode::is_open() const noexcept {
+    return core_ && core_->is_open(ref_);
+}
 
 std::expected<Registration, SendError> LocalNode::add(std::string_view intent_name, IntentHandler handler,
                                                       bool is_once) {
@@ -97,17 +111,19 @@ std::expected<Registration, SendError> LocalNode::on_once(std::string_view inten
 
 std::expected<std::size_t, SendError> LocalNode::off(std::string_view intent_name) {
     NYA_TRY(check_intent_name(intent_name));
-    return core_->remove_handlers(
-        ref_, [&](const bus::Handler& handler) { return handler.intent_name() == intent_name; });
+    return core_->remove_handlers(ref_,
+                                  [&](const bus::Handler& handler) { return handler.intent_name() == intent_name; });
 }
 
 std::expected<void, SendError> LocalNode::send(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
-    if (auto result = send_if_known(to, intent, opts)) [[likely]] return *std::move(result);
+    if (auto result = send_if_known(to, intent, opts)) [[likely]]
+        return *std::move(result);
     return std::unexpected(core_->refuse_unknown(id(), to, intent));
 }
 
 std::expected<void, SendError> LocalNode::send(const NodeRef& to, const IntentBox& intent, const SendOpts& opts) {
-    if (opts.wait != Wait::Handled && core_->send_now(ref_, to, intent)) [[likely]] return {};
+    if (opts.wait != Wait::Handled && core_->send_now(ref_, to, intent)) [[likely]]
+        return {};
     return core_->send(ref_, to, intent, opts);
 }
 
@@ -132,7 +148,9 @@ const std::shared_ptr<MessageBus>& MessageBus::global() {
     return bus;
 }
 
-std::shared_ptr<MessageBus> MessageBus::create() { return create(Options()); }
+std::shared_ptr<MessageBus> MessageBus::create() {
+    return create(Options());
+}
 
 std::shared_ptr<MessageBus> MessageBus::create(Options options) {
     return std::shared_ptr<MessageBus>(new MessageBus(std::make_shared<bus::BusCore>(std::move(options))));
@@ -149,11 +167,17 @@ std::expected<LocalNode, SendError> MessageBus::register_node(std::string_view i
     return node;
 }
 
-bool MessageBus::has_node(std::string_view id) const { return core_->has_node(id); }
+bool MessageBus::has_node(std::string_view id) const {
+    return core_->has_node(id);
+}
 
-std::vector<std::string> MessageBus::nodes(std::size_t limit) const { return core_->nodes(limit); }
+std::vector<std::string> MessageBus::nodes(std::size_t limit) const {
+    return core_->nodes(limit);
+}
 
-std::expected<NodeRef, SendError> MessageBus::resolve(std::string_view id) const { return core_->resolve(id); }
+std::expected<NodeRef, SendError> MessageBus::resolve(std::string_view id) const {
+    return core_->resolve(id);
+}
 
 std::expected<void, SendError> MessageBus::route(const IntentEnvelope& envelope, const SendOpts& opts) {
     return core_->route(envelope, envelope.to, bus::Origin::Local, opts);
@@ -172,14 +196,24 @@ void MessageBus::trace_transport(std::string_view from, std::string_view to, con
     core_->trace(TraceEvent::Step::ToTransport, id, from, to, intent);
 }
 
-void MessageBus::trace_drop(const IntentEnvelope& envelope) { core_->trace_drop(envelope); }
+void MessageBus::trace_drop(const IntentEnvelope& envelope) {
+    core_->trace_drop(envelope);
+}
 
-SendError MessageBus::node_not_found(std::string_view id) const { return core_->node_not_found(id); }
+SendError MessageBus::node_not_found(std::string_view id) const {
+    return core_->node_not_found(id);
+}
 
-BusStatistics MessageBus::statistics() const { return core_->statistics(); }
+BusStatistics MessageBus::statistics() const {
+    return core_->statistics();
+}
 
-void MessageBus::set_trace(TraceHook hook) { core_->set_trace(std::move(hook)); }
+void MessageBus::set_trace(TraceHook hook) {
+    core_->set_trace(std::move(hook));
+}
 
-const nya::Clock& MessageBus::clock() const noexcept { return core_->clock(); }
+const nya::Clock& MessageBus::clock() const noexcept {
+    return core_->clock();
+}
 
 }  // namespace nyamesh

@@ -29,28 +29,29 @@ namespace nyamesh::bus {
 // The state word: flags, and from bit 16 the generation.
 namespace state {
 using Word = std::uint64_t;
-inline constexpr Word kOwned = 1;         // somebody has the right to run it
-inline constexpr Word kInCall = 2;        // ... and is doing so (set only with kOwned)
-inline constexpr Word kPosted = 4;        // ... or will: whoever turns this into kInCall is the runner
-inline constexpr Word kQueued = 8;        // the mailbox's `incoming` is not empty (set only with kOwned)
-inline constexpr Word kAttention = 16;    // somebody waits for a pause, or there are retired tables
-inline constexpr Word kClosed = 32;       // takes no more envelopes
-inline constexpr Word kCleaned = 64;      // closed, and nothing is left of it but its name
-inline constexpr Word kReleased = 128;    // its LocalNode is gone
-inline constexpr Word kHasExecutor = 256; // runs on `executor` only
-inline constexpr Word kBiased = 512;      // idle, or run by the thread it is biased to (set alone)
-inline constexpr Word kRevoking = 1024;   // the bias is being taken away: wait a moment (set alone)
-inline constexpr Word kInherited = 2048;  // owned by the thread it was biased to, which does not know yet
+inline constexpr Word kOwned = 1;          // somebody has the right to run it
+inline constexpr Word kInCall = 2;         // ... and is doing so (set only with kOwned)
+inline constexpr Word kPosted = 4;         // ... or will: whoever turns this into kInCall is the runner
+inline constexpr Word kQueued = 8;         // the mailbox's `incoming` is not empty (set only with kOwned)
+inline constexpr Word kAttention = 16;     // somebody waits for a pause, or there are retired tables
+inline constexpr Word kClosed = 32;        // takes no more envelopes
+inline constexpr Word kCleaned = 64;       // closed, and nothing is left of it but its name
+inline constexpr Word kReleased = 128;     // its LocalNode is gone
+inline constexpr Word kHasExecutor = 256;  // runs on `executor` only
+inline constexpr Word kBiased = 512;       // idle, or run by the thread it is biased to (set alone)
+inline constexpr Word kRevoking = 1024;    // the bias is being taken away: wait a moment (set alone)
+inline constexpr Word kInherited = 2048;   // owned by the thread it was biased to, which does not know yet
 inline constexpr Word kIdentity = ~Word{0xFFFF} | kHasExecutor;
 inline constexpr Word kGeneration = Word{1} << 16;
 
-inline bool same_node(Word a, Word b) noexcept { return ((a ^ b) & kIdentity) == 0; }
+inline bool same_node(Word a, Word b) noexcept {
+    return ((a ^ b) & kIdentity) == 0;
+}
 }  // namespace state
 
-// The node's name, who opened it, and what is rarely needed, in one block.
+// The node's name and who opened it, in one block.
 struct NodeIdentity {
     std::uint64_t instance;  // fresh for every registration
-    std::uint32_t last_handler_id;  // under the bus's registration lock for the slot
     TransportKind kind;
     std::uint8_t size;
     char bytes[1];  // `size` of them

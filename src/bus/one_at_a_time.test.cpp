@@ -197,9 +197,8 @@ TEST_CASE("several senders' deep messages to one node keep their order") {
     auto alice = open_node(*bus, "alice");
     auto target = open_node(*bus, "target");
     Log log;
-    listen(target, "count", [&](const IntentBox& intent, std::string_view) {
-        log.add(std::string(intent.payload_text()));
-    });
+    listen(target, "count",
+           [&](const IntentBox& intent, std::string_view) { log.add(std::string(intent.payload_text())); });
     Chain chain(*bus, 32);
     listen(chain.nodes[31], "on", [&](const IntentBox&, std::string_view) {
         for (int i = 0; i < 3; ++i) CHECK(chain.nodes[31].send("target", IntentBox("count", i)));
@@ -270,9 +269,8 @@ TEST_CASE("a sender runs at most 64 envelopes of others, then the delivery threa
         running.open();
         go_on.wait();
     });
-    listen(bob, "count", [&](const IntentBox& intent, std::string_view) {
-        log.add(std::string(intent.payload_text()));
-    });
+    listen(bob, "count",
+           [&](const IntentBox& intent, std::string_view) { log.add(std::string(intent.payload_text())); });
 
     std::jthread captive([&] { CHECK(alice.send("bob", IntentBox("wait", 1))); });
     running.wait();
@@ -331,8 +329,10 @@ TEST_CASE("with two senders saturating one node, no send runs more than 64 of th
             for (int i = 0; i < kEach; ++i) {
                 foreign_in_this_send = 0;
                 const auto sent = node.send("target", ping());
-                if (sent) ++accepted;
-                else if (sent.error().reason != SendError::Reason::Backpressure) FAIL_CHECK(sent.error().to_string());
+                if (sent)
+                    ++accepted;
+                else if (sent.error().reason != SendError::Reason::Backpressure)
+                    FAIL_CHECK(sent.error().to_string());
             }
         });
     }

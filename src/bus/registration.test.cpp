@@ -128,6 +128,12 @@ TEST_CASE_FIXTURE(Pair, "a registration may outlive its node, whose place anothe
     CHECK_FALSE(of_gone_bus->off());
 }
 
+TEST_CASE_FIXTURE(Pair, "a handler that cannot be called is refused") {
+    const auto refused = bob.on("ping", IntentHandler());
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().reason == SendError::Reason::NoHandler);
+}
+
 TEST_CASE_FIXTURE(Pair, "a closed node takes no handlers") {
     write("one");
     bob.close();
@@ -322,9 +328,7 @@ TEST_CASE_FIXTURE(Pair, "off of one handler does not wait for the rest of the qu
         if (!has_returned) CHECK(bob.send("bob", intent));  // goes on until off() has returned
     });
     auto registration = write("ping");
-    std::jthread sender([&] {
-        CHECK(alice.send("bob", IntentBox("wait", 1)));
-    });
+    std::jthread sender([&] { CHECK(alice.send("bob", IntentBox("wait", 1))); });
     running.wait();
     REQUIRE(alice.send("bob", IntentBox("endless", 1)));
     go_on.open();

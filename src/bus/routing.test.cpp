@@ -158,8 +158,8 @@ TEST_CASE("invalid names are refused at the edge") {
     const auto bus = make_bus();
     auto alice = open_node(*bus, "alice");
     const std::string too_long(256, 'x');
-    for (const std::string_view name : {std::string_view(""), std::string_view("a\nb"), std::string_view("\xff"),
-                                        std::string_view(too_long)}) {
+    for (const std::string_view name :
+         {std::string_view(""), std::string_view("a\nb"), std::string_view("\xff"), std::string_view(too_long)}) {
         CAPTURE(name);
         CHECK(bus->register_node(name).error().reason == SendError::Reason::InvalidName);
         CHECK(alice.on(name, make_handler([](const IntentEnvelope&) {})).error().reason ==

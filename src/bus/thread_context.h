@@ -51,7 +51,7 @@ static_assert(sizeof(Route) == 64);
 // Direct-mapped: two hot names that collide only cost each other a lookup in the index.
 class RouteCache {
 public:
-    Route& place_for(std::string_view to) noexcept { return routes_[nya::hash_bytes(to) % kRoutes]; }
+    Route& place_for(std::string_view to) noexcept { return routes_[nya::cache_hash(to)]; }
 
 private:
     static constexpr std::size_t kRoutes = 256;

@@ -13,9 +13,9 @@
 
 namespace nyamesh {
 
-// Where a message lives that is not inline, and where the value of an inline one lives once somebody
-// asks for it. Shared by copies. text and value are made at most once each: whoever loses the race to
-// publish one throws its own away.
+// Where a payload lives that is not inline (with a name that is not, either), and where the value of an inline one
+// lives once somebody asks for it. Shared by copies. text and value are made at most once each: whoever loses the race
+// to publish one throws its own away.
 struct IntentBox::Block {
     std::atomic<std::uint32_t> references{1};
     std::string name;
@@ -69,7 +69,18 @@ SendError too_deep(std::string_view name) {
             "Flatten it"};
 }
 
-[[noreturn]] void refuse(const SendError& error) { throw std::invalid_argument(error.to_string()); }
+// Whether JSON writes it as it is.
+bool is_plain(std::string_view text) noexcept {
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7F || byte == '"' || byte == '\\') return false;
+    }
+    return true;
+}
+
+[[noreturn]] void refuse(const SendError& error) {
+    throw std::invalid_argument(error.to_string());
+}
 
 void require_name(std::string_view name) {
     if (auto checked = check_intent_name(name); !checked) refuse(checked.error());
@@ -103,6 +114,14 @@ IntentBox::IntentBox(std::string_view name, nya::Json payload) {
 
 IntentBox::IntentBox(TextPayload, std::string_view name, std::string_view text) {
     require_name(name);
+    if (is_plain(text) && try_inline(name, text.size() + 2)) {  // the common small text, without a detour
+        name_hash_ = nya::hash_bytes(name);
+        char* out = bytes_ + name.size();
+        *out = '"';
+        std::memcpy(out + 1, text.data(), text.size());
+        out[text.size() + 1] = '"';
+        return;
+    }
     hold_value(name, nya::Json(text));
 }
 
@@ -145,7 +164,9 @@ IntentBox& IntentBox::operator=(IntentBox&& other) noexcept {
     return *this;
 }
 
-IntentBox::~IntentBox() { Block::release(block_.load(std::memory_order_acquire)); }
+IntentBox::~IntentBox() {
+    Block::release(block_.load(std::memory_order_acquire));
+}
 
 std::string_view IntentBox::name_in_block() const noexcept {
     const Block* block = block_.load(std::memory_order_acquire);
@@ -155,7 +176,7 @@ std::string_view IntentBox::name_in_block() const noexcept {
 const nya::Json& IntentBox::payload() const {
     Block* block = block_.load(std::memory_order_acquire);
     if (block == nullptr) {
-        if (name_size_ == 0) return kNull;  // moved from
+        if (!is_inline()) return kNull;  // moved from
         auto made = std::make_unique<Block>();
         made->value.store(new nya::Json(parse_own(payload_text())), std::memory_order_relaxed);
         block = &publish_block(made.release());
@@ -166,7 +187,7 @@ const nya::Json& IntentBox::payload() const {
 }
 
 std::string_view IntentBox::payload_text() const {
-    if (name_size_ != 0) return {bytes_ + name_size_, payload_size_};
+    if (is_inline()) return {bytes_ + name_size_, payload_size_};
     Block* block = block_.load(std::memory_order_acquire);
     if (block == nullptr) return "null";  // moved from
     if (const std::string* text = block->text.load(std::memory_order_acquire)) return *text;
@@ -195,10 +216,7 @@ void IntentBox::hold_text(std::string_view name, std::string_view payload_text) 
         std::memcpy(bytes_ + name.size(), payload_text.data(), payload_text.size());
         return;
     }
-    auto block = std::make_unique<Block>();
-    block->name = name;
-    block->text.store(new std::string(payload_text), std::memory_order_relaxed);
-    block_.store(block.release(), std::memory_order_release);
+    make_block(name).text.store(new std::string(payload_text), std::memory_order_relaxed);
 }
 
 void IntentBox::hold_value(std::string_view name, nya::Json payload) {
@@ -210,10 +228,20 @@ void IntentBox::hold_value(std::string_view name, nya::Json payload) {
         if (may_fit) return hold_text(name, payload.dump());
     }
     name_hash_ = nya::hash_bytes(name);
+    make_block(name).value.store(new nya::Json(std::move(payload)), std::memory_order_relaxed);
+}
+
+// For a payload that is not inline. The name still is, if it fits: dispatch compares it.
+IntentBox::Block& IntentBox::make_block(std::string_view name) {
     auto block = std::make_unique<Block>();
-    block->name = name;
-    block->value.store(new nya::Json(std::move(payload)), std::memory_order_relaxed);
-    block_.store(block.release(), std::memory_order_release);
+    if (name.size() <= kInlineBytes) {
+        std::memcpy(bytes_, name.data(), name.size());
+        name_size_ = static_cast<std::uint8_t>(name.size());
+    } else {
+        block->name = name;
+    }
+    block_.store(block.get(), std::memory_order_release);
+    return *block.release();
 }
 
 }  // namespace nyamesh

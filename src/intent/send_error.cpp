@@ -70,35 +70,58 @@ std::string SendError::to_string() const {
 
 std::string_view to_string(SendError::Kind kind) noexcept {
     switch (kind) {
-        case Kind::NodeNotFound: return "NodeNotFound";
-        case Kind::NetworkError: return "NetworkError";
-        case Kind::Timeout: return "Timeout";
-        case Kind::SerializationError: return "SerializationError";
-        case Kind::BusError: return "BusError";
+        case Kind::NodeNotFound:
+            return "NodeNotFound";
+        case Kind::NetworkError:
+            return "NetworkError";
+        case Kind::Timeout:
+            return "Timeout";
+        case Kind::SerializationError:
+            return "SerializationError";
+        case Kind::BusError:
+            return "BusError";
     }
     return "?";
 }
 
 std::string_view to_string(SendError::Reason reason) noexcept {
     switch (reason) {
-        case Reason::Unknown: return "unknown";
-        case Reason::Gone: return "gone";
-        case Reason::Offline: return "offline";
-        case Reason::Unauthorized: return "unauthorized";
-        case Reason::NameTaken: return "name_taken";
-        case Reason::Unconfirmed: return "unconfirmed";
-        case Reason::Unsupported: return "unsupported";
-        case Reason::NotSent: return "not_sent";
-        case Reason::MayHaveRun: return "may_have_run";
-        case Reason::Malformed: return "malformed";
-        case Reason::TooLarge: return "too_large";
-        case Reason::InvalidName: return "invalid_name";
-        case Reason::DuplicateId: return "duplicate_id";
-        case Reason::Backpressure: return "backpressure";
-        case Reason::NoHandler: return "no_handler";
-        case Reason::HandlerFailed: return "handler_failed";
-        case Reason::Closed: return "closed";
-        case Reason::WouldDeadlock: return "would_deadlock";
+        case Reason::Unknown:
+            return "unknown";
+        case Reason::Gone:
+            return "gone";
+        case Reason::Offline:
+            return "offline";
+        case Reason::Unauthorized:
+            return "unauthorized";
+        case Reason::NameTaken:
+            return "name_taken";
+        case Reason::Unconfirmed:
+            return "unconfirmed";
+        case Reason::Unsupported:
+            return "unsupported";
+        case Reason::NotSent:
+            return "not_sent";
+        case Reason::MayHaveRun:
+            return "may_have_run";
+        case Reason::Malformed:
+            return "malformed";
+        case Reason::TooLarge:
+            return "too_large";
+        case Reason::InvalidName:
+            return "invalid_name";
+        case Reason::DuplicateId:
+            return "duplicate_id";
+        case Reason::Backpressure:
+            return "backpressure";
+        case Reason::NoHandler:
+            return "no_handler";
+        case Reason::HandlerFailed:
+            return "handler_failed";
+        case Reason::Closed:
+            return "closed";
+        case Reason::WouldDeadlock:
+            return "would_deadlock";
     }
     return "?";
 }

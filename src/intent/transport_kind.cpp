@@ -6,9 +6,12 @@ namespace nyamesh {
 
 std::string_view to_string(TransportKind kind) noexcept {
     switch (kind) {
-        case TransportKind::InProcess: return "inprocess";
-        case TransportKind::WebSocket: return "websocket";
-        case TransportKind::WebRTC: return "webrtc";
+        case TransportKind::InProcess:
+            return "inprocess";
+        case TransportKind::WebSocket:
+            return "websocket";
+        case TransportKind::WebRTC:
+            return "webrtc";
     }
     return "?";
 }

@@ -76,15 +76,19 @@ std::expected<P2PBox, SendError> P2PBox::open_on(std::unique_ptr<Transport> tran
 
 std::expected<Registration, SendError> P2PBox::add_handler(std::string_view intent_name, IntentHandler handler,
                                                            bool once) {
-    return once ? impl_->node.on_once(intent_name, std::move(handler)) : impl_->node.on(intent_name, std::move(handler));
+    return once ? impl_->node.on_once(intent_name, std::move(handler))
+                : impl_->node.on(intent_name, std::move(handler));
 }
 
-std::expected<std::size_t, SendError> P2PBox::off(std::string_view intent_name) { return impl_->node.off(intent_name); }
+std::expected<std::size_t, SendError> P2PBox::off(std::string_view intent_name) {
+    return impl_->node.off(intent_name);
+}
 
 std::expected<void, SendError> P2PBox::send(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
     // The shortest way first: one call, no error to build.
     const LocalNode& node = impl_->node;
-    if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]] return {};
+    if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]]
+        return {};
     if (auto sent = impl_->node.send_if_known(to, intent, opts)) return *std::move(sent);
     auto sent = impl_->transport->send(to, intent, opts);
     impl_->bus->trace_transport(node_id(), to, intent, sent);
@@ -103,23 +107,34 @@ std::expected<void, SendError> P2PBox::send(std::string_view to, const char* tex
 
 std::expected<void, SendError> P2PBox::send(const NodeRef& to, const IntentBox& intent, const SendOpts& opts) {
     const LocalNode& node = impl_->node;
-    if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]] return {};
+    if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]]
+        return {};
     return impl_->node.send(to, intent, opts);
 }
 
-std::expected<NodeRef, SendError> P2PBox::resolve(std::string_view id) const { return impl_->bus->resolve(id); }
+std::expected<NodeRef, SendError> P2PBox::resolve(std::string_view id) const {
+    return impl_->bus->resolve(id);
+}
 
-std::string_view P2PBox::node_id() const noexcept { return impl_->node.id(); }
+std::string_view P2PBox::node_id() const noexcept {
+    return impl_->node.id();
+}
 
-TransportKind P2PBox::transport_kind() const noexcept { return impl_->transport->kind(); }
+TransportKind P2PBox::transport_kind() const noexcept {
+    return impl_->transport->kind();
+}
 
-bool P2PBox::is_open() const noexcept { return impl_ && impl_->node.is_open(); }
+bool P2PBox::is_open() const noexcept {
+    return impl_ && impl_->node.is_open();
+}
 
 bool P2PBox::is_reachable(std::string_view id) const {
     return impl_->node.is_open() && (impl_->bus->has_node(id) || impl_->transport->is_reachable(id));
 }
 
-const std::shared_ptr<MessageBus>& P2PBox::bus() const noexcept { return impl_->bus; }
+const std::shared_ptr<MessageBus>& P2PBox::bus() const noexcept {
+    return impl_->bus;
+}
 
 void P2PBox::close() {
     impl_->node.close();

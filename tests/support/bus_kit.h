@@ -27,11 +27,9 @@ inline constexpr std::chrono::seconds kGuard{60};
 class Gate {
 public:
     void open() {
-        {
-            const std::lock_guard guard(mutex_);
-            is_open_ = true;
-        }
-        changed_.notify_all();
+        const std::lock_guard guard(mutex_);
+        is_open_ = true;
+        changed_.notify_all();  // under the lock: whoever passes may destroy the gate at once
     }
     void wait() {
         std::unique_lock lock(mutex_);
@@ -52,10 +50,8 @@ private:
 class Counter {
 public:
     void add(std::size_t by = 1) {
-        {
-            const std::lock_guard guard(mutex_);
-            count_ += by;
-        }
+        const std::lock_guard guard(mutex_);
+        count_ += by;
         changed_.notify_all();
     }
     std::size_t value() const {

@@ -118,7 +118,9 @@ void Interpreter::interrupt() noexcept {
 }
 
 std::expected<std::string, std::string> read_file(const std::string& path) {
-    const auto because = [&](const std::string& reason) { return std::unexpected("Cannot read '" + path + "': " + reason); };
+    const auto because = [&](const std::string& reason) {
+        return std::unexpected("Cannot read '" + path + "': " + reason);
+    };
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) return because("it is a directory");
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);

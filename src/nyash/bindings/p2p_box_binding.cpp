@@ -37,7 +37,10 @@ struct HandlerSlot {
 class P2PBoxHandle final : public Container {
 public:
     P2PBoxHandle(Runtime& runtime, const BoxType& type, nyamesh::P2PBox node)
-        : Container(runtime.heap(), type), runtime_(runtime), id_(node.node_id()), kind_(node.transport_kind()),
+        : Container(runtime.heap(), type),
+          runtime_(runtime),
+          id_(node.node_id()),
+          kind_(node.transport_kind()),
           node_(std::move(node)) {}
     ~P2PBoxHandle() override { close(); }
 
@@ -71,7 +74,9 @@ private:
 
 std::expected<void, nyamesh::SendError> P2PBoxHandle::on(const std::string& intent_name, Value function, bool once) {
     auto slot = std::make_shared<HandlerSlot>(this, intent_name, std::move(function), once);
-    const auto handler = [slot](const nyamesh::IntentBox& intent, std::string_view from) { arrive(*slot, intent, from); };
+    const auto handler = [slot](const nyamesh::IntentBox& intent, std::string_view from) {
+        arrive(*slot, intent, from);
+    };
     auto registered = once ? node_.on_once(intent_name, handler) : node_.on(intent_name, handler);
     if (!registered) return std::unexpected(registered.error());
     slots_.push_back(std::move(slot));
@@ -83,7 +88,8 @@ void P2PBoxHandle::arrive(HandlerSlot& slot, const nyamesh::IntentBox& intent, s
     if (!slot.node) return;
     // The handler may close its node, drop the last reference to it or unregister itself.
     const Ref<P2PBoxHandle> self(slot.node);
-    const Value function = slot.function;
+    const Value function = slot.is_once ? std::move(slot.function) : slot.function;
+    if (function.is_undefined()) return;  // unregistered while the message was on its way
     if (slot.is_once) self->forget(slot);
     Runtime& runtime = self->runtime_;
     self->last_from = from;
@@ -157,7 +163,8 @@ Result handler_from(NativeCall& call, std::size_t i) {
 Result register_handler(NativeCall& call, bool once) {
     const String& name = *NYA_TRY(call.string(0));
     Value function = NYA_TRY(handler_from(call, 1));
-    if (auto done = self(call).on(name.text(), std::move(function), once); !done) return err_from(call.runtime, done.error());
+    if (auto done = self(call).on(name.text(), std::move(function), once); !done)
+        return err_from(call.runtime, done.error());
     return make_ok(call.runtime, Value::boolean(true));
 }
 
@@ -190,11 +197,13 @@ std::expected<nyamesh::SendOpts, ScriptError> send_options(NativeCall& call, std
             options.wait = nyamesh::Wait::Delivered;
         } else if (key.text() == "wait" && text == "handled") {
             options.wait = nyamesh::Wait::Handled;
-        } else if (key.text() == "timeout" && value.is_integer() && value.as_integer() >= 0 && value.as_integer() <= 86'400'000) {
+        } else if (key.text() == "timeout" && value.is_integer() && value.as_integer() >= 0 &&
+                   value.as_integer() <= 86'400'000) {
             options.timeout = std::chrono::milliseconds(value.as_integer());
         } else {
-            wrong.emplace(error_kind::kArguments, "send does not know the option '" + key.text() + "' with this value",
-                          "options are wait: \"accepted\", \"delivered\" or \"handled\", and timeout: milliseconds up to a day");
+            wrong.emplace(
+                error_kind::kArguments, "send does not know the option '" + key.text() + "' with this value",
+                "options are wait: \"accepted\", \"delivered\" or \"handled\", and timeout: milliseconds up to a day");
         }
     });
     if (wrong) return std::unexpected(std::move(*wrong));

@@ -54,7 +54,8 @@ Result is_type(NativeCall& call) {
 Result as_type(NativeCall& call) {
     const String& asked = *NYA_TRY(call.string(1));
     if (call[0].is_integer() && names_type("FloatBox", asked.text())) return Value::number(call[0].as_number());
-    if (call[0].is_float() && names_type("IntegerBox", asked.text())) return to_integer(call[0].as_float(), Rounding::Truncate);
+    if (call[0].is_float() && names_type("IntegerBox", asked.text()))
+        return to_integer(call[0].as_float(), Rounding::Truncate);
     return call[0];
 }
 

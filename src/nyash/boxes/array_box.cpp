@@ -2,6 +2,7 @@
 //
 // A callback may change the array it is called from: loops here go by index and look at the size again.
 #include <algorithm>
+#include <cmath>
 
 #include "nyash/boxes/boxes.h"
 #include "nyash/boxes/json_conversion.h"
@@ -114,13 +115,25 @@ Result sort(NativeCall& call) {
         if (rank(a) != rank(b)) return rank(a) < rank(b);
         if (a.is_string()) return a.as_string().text() < b.as_string().text();
         if (!a.is_number()) return false;
-        if (a.is_integer() && b.is_integer()) return a.as_integer() < b.as_integer();
         // NaN goes last, so that this stays an order.
-        const double x = a.as_number();
-        const double y = b.as_number();
-        return x < y || (y != y && x == x);
+        const auto is_nan = [](const Value& v) { return v.is_float() && std::isnan(v.as_float()); };
+        if (is_nan(a) || is_nan(b)) return is_nan(b) && !is_nan(a);
+        return *call.vm.compare(Comparison::Less, a, b);
     };
-    std::ranges::stable_sort(items(call), before);
+    // Stable: equal elements keep the order of their positions.
+    struct Placed {
+        Value value;
+        std::size_t position;
+    };
+    auto& list = items(call);
+    std::vector<Placed> placed;
+    placed.reserve(list.size());
+    for (Value& item : list) placed.push_back({std::move(item), placed.size()});
+    std::ranges::sort(placed, [&](const Placed& a, const Placed& b) {
+        if (before(a.value, b.value)) return true;
+        return !before(b.value, a.value) && a.position < b.position;
+    });
+    for (std::size_t i = 0; i < placed.size(); ++i) list[i] = std::move(placed[i].value);
     return call.self;
 }
 

@@ -1,4 +1,5 @@
-// FunctionBox and MethodBox: code as a value. call and invoke are what f(…) is.
+// FunctionBox and MethodBox: code as a value. call and invoke are what f(…) is; here for whoever calls
+// them from native code, the VM itself takes a shorter way.
 #include "nyash/boxes/boxes.h"
 #include "nyash/runtime/native.h"
 
@@ -29,8 +30,8 @@ Result make_method(NativeCall& call) {
 
 void add_function_box(Runtime& runtime) {
     auto& names = runtime.names();
-    runtime.core().function_type.method(names, "call invoke", "values...", invoke).method(names, "arity", "", arity);
-    runtime.core().method_type.constructor(names, "object name", make_method).method(names, "call invoke", "values...", invoke);
+    runtime.core().function_type.call_method(names, "call invoke", invoke).method(names, "arity", "", arity);
+    runtime.core().method_type.constructor(names, "object name", make_method).call_method(names, "call invoke", invoke);
 }
 
 }  // namespace nyash

@@ -26,13 +26,8 @@ Result abs(NativeCall& call) {
 
 // The larger or smaller of self and a number, whichever kind that is.
 Result choose(NativeCall& call, Comparison wins) {
-    NYA_TRY(call.number(0));
-    const Value& other = call[0];
-    const bool by_value = other.is_integer() ? (wins == Comparison::Greater ? call.self.as_integer() >= other.as_integer()
-                                                                           : call.self.as_integer() <= other.as_integer())
-                                             : (wins == Comparison::Greater ? call.self.as_number() >= other.as_float()
-                                                                           : call.self.as_number() <= other.as_float());
-    return by_value ? call.self : other;
+    if (!call[0].is_number()) return std::unexpected(call.wrong_type(0, "a number"));
+    return NYA_TRY(call.vm.compare(wins, call[0], call.self)) ? call[0] : call.self;
 }
 
 Result max(NativeCall& call) {

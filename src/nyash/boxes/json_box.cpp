@@ -66,7 +66,8 @@ Result set(NativeCall& call) {
 Result has(NativeCall& call) {
     const auto& json = self(call).json();
     if (json.is_array() && call[0].is_integer()) {
-        return Value::boolean(call[0].as_integer() >= 0 && static_cast<std::uint64_t>(call[0].as_integer()) < json.size());
+        return Value::boolean(call[0].as_integer() >= 0 &&
+                              static_cast<std::uint64_t>(call[0].as_integer()) < json.size());
     }
     const auto key = NYA_TRY(call.vm.to_string(call[0]));
     return Value::boolean(json.is_object() && json.as_object().contains(key->text()));
@@ -125,7 +126,8 @@ Result copy(NativeCall& call) {
 // Any index as a step: an Integer counts elements of an array, all else is a key.
 std::expected<JsonBox::Step, ScriptError> step_for(Vm& vm, const nya::Json& json, const Value& index) {
     if (json.is_array()) {
-        if (!index.is_integer()) return fail(error_kind::kType, "A JSON array's index is an Integer, not " + vm.type_name(index));
+        if (!index.is_integer())
+            return fail(error_kind::kType, "A JSON array's index is an Integer, not " + vm.type_name(index));
         // A negative index becomes one that no array has.
         return JsonBox::Step(index.as_integer() < 0 ? SIZE_MAX : static_cast<std::size_t>(index.as_integer()));
     }
@@ -201,7 +203,8 @@ Done JsonBox::set_index(Vm& vm, const Value& index, const Value& value) {
         target->as_object().set(std::get<std::string>(step), std::move(made));
         return {};
     }
-    if (!target->is_array()) return fail(error_kind::kOperation, "This part of the JSON document is no object or array any more");
+    if (!target->is_array())
+        return fail(error_kind::kOperation, "This part of the JSON document is no object or array any more");
     auto& items = target->as_array();
     const std::size_t i = std::get<std::size_t>(step);
     if (i > items.size()) {

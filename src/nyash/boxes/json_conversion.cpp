@@ -18,18 +18,25 @@ public:
     explicit Converter(Vm& vm) : vm_(vm) {}
 
     std::expected<nya::Json, ScriptError> operator()(const Value& value) {
-        if (++nodes_ > kMaxJsonNodes) return fail(error_kind::kLimit, "The value is too large for JSON (more than 10,000,000 parts)");
+        if (++nodes_ > kMaxJsonNodes)
+            return fail(error_kind::kLimit, "The value is too large for JSON (more than 10,000,000 parts)");
         switch (value.tag()) {
             case Value::Tag::Undefined:
             case Value::Tag::Null:
-            case Value::Tag::Void: return nya::Json(nullptr);
-            case Value::Tag::Bool: return nya::Json(value.as_bool());
-            case Value::Tag::Integer: return nya::Json(value.as_integer());
+            case Value::Tag::Void:
+                return nya::Json(nullptr);
+            case Value::Tag::Bool:
+                return nya::Json(value.as_bool());
+            case Value::Tag::Integer:
+                return nya::Json(value.as_integer());
             case Value::Tag::Float:
-                if (!std::isfinite(value.as_float())) return fail(error_kind::kType, "JSON has no number for NaN or infinity");
+                if (!std::isfinite(value.as_float()))
+                    return fail(error_kind::kType, "JSON has no number for NaN or infinity");
                 return nya::Json(value.as_float());
-            case Value::Tag::String: return nya::Json(value.as_string().text());
-            case Value::Tag::Object: return object(value);
+            case Value::Tag::String:
+                return nya::Json(value.as_string().text());
+            case Value::Tag::Object:
+                return object(value);
         }
         return nya::Json();
     }
@@ -83,11 +90,16 @@ std::expected<nya::Json, ScriptError> json_from(Vm& vm, const Value& value) {
 
 Value value_from(Runtime& runtime, const nya::Json& json) {
     switch (json.kind()) {
-        case nya::Json::Kind::Null: return Value::null();
-        case nya::Json::Kind::Bool: return Value::boolean(json.as_bool());
-        case nya::Json::Kind::Integer: return Value::integer(json.as_integer());
-        case nya::Json::Kind::Float: return Value::number(json.as_number());
-        case nya::Json::Kind::String: return Value(runtime.string(json.as_string()));
+        case nya::Json::Kind::Null:
+            return Value::null();
+        case nya::Json::Kind::Bool:
+            return Value::boolean(json.as_bool());
+        case nya::Json::Kind::Integer:
+            return Value::integer(json.as_integer());
+        case nya::Json::Kind::Float:
+            return Value::number(json.as_number());
+        case nya::Json::Kind::String:
+            return Value(runtime.string(json.as_string()));
         case nya::Json::Kind::Array: {
             auto array = runtime.array();
             array->items.reserve(json.size());
@@ -96,7 +108,8 @@ Value value_from(Runtime& runtime, const nya::Json& json) {
         }
         case nya::Json::Kind::Object: {
             auto map = runtime.map();
-            for (const auto& member : json.as_object()) map->set(*runtime.string(member.key), value_from(runtime, member.value));
+            for (const auto& member : json.as_object())
+                map->set(*runtime.string(member.key), value_from(runtime, member.value));
             return Value(map);
         }
     }

@@ -31,14 +31,16 @@ Result abs(NativeCall& call) {
 Result max(NativeCall& call) {
     const double a = NYA_TRY(call.number(0));
     const double b = NYA_TRY(call.number(1));
-    if (call[0].is_integer() && call[1].is_integer()) return call[0].as_integer() >= call[1].as_integer() ? call[0] : call[1];
+    if (call[0].is_integer() && call[1].is_integer())
+        return call[0].as_integer() >= call[1].as_integer() ? call[0] : call[1];
     return a >= b ? call[0] : call[1];
 }
 
 Result min(NativeCall& call) {
     const double a = NYA_TRY(call.number(0));
     const double b = NYA_TRY(call.number(1));
-    if (call[0].is_integer() && call[1].is_integer()) return call[0].as_integer() <= call[1].as_integer() ? call[0] : call[1];
+    if (call[0].is_integer() && call[1].is_integer())
+        return call[0].as_integer() <= call[1].as_integer() ? call[0] : call[1];
     return a <= b ? call[0] : call[1];
 }
 

@@ -26,10 +26,18 @@ std::string_view without_plus(std::string_view text) {
 Result to_integer(double number, Rounding rounding) {
     double whole = number;
     switch (rounding) {
-        case Rounding::Truncate: whole = std::trunc(number); break;
-        case Rounding::Floor: whole = std::floor(number); break;
-        case Rounding::Ceil: whole = std::ceil(number); break;
-        case Rounding::Nearest: whole = std::round(number); break;
+        case Rounding::Truncate:
+            whole = std::trunc(number);
+            break;
+        case Rounding::Floor:
+            whole = std::floor(number);
+            break;
+        case Rounding::Ceil:
+            whole = std::ceil(number);
+            break;
+        case Rounding::Nearest:
+            whole = std::round(number);
+            break;
     }
     // Both limits are exact as doubles; NaN fails the comparison.
     if (!(whole >= -9223372036854775808.0 && whole < 9223372036854775808.0)) {

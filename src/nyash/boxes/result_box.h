@@ -7,7 +7,8 @@ namespace nyash {
 
 class ResultBox final : public Container {
 public:
-    ResultBox(Heap& heap, const BoxType& type, bool ok, Value v) : Container(heap, type), is_ok(ok), value(std::move(v)) {}
+    ResultBox(Heap& heap, const BoxType& type, bool ok, Value v)
+        : Container(heap, type), is_ok(ok), value(std::move(v)) {}
 
     bool is_ok;
     Value value;  // the error when not ok

@@ -5,14 +5,16 @@
 namespace nyash {
 
 Result Array::get_index(Vm& vm, const Value& index) {
-    if (!index.is_integer()) return fail(error_kind::kType, "An ArrayBox index is an Integer, not " + vm.type_name(index));
+    if (!index.is_integer())
+        return fail(error_kind::kType, "An ArrayBox index is an Integer, not " + vm.type_name(index));
     const std::int64_t i = index.as_integer();
     if (i < 0 || static_cast<std::uint64_t>(i) >= items.size()) return Value::null();
     return items[static_cast<std::size_t>(i)];
 }
 
 Done Array::set_index(Vm& vm, const Value& index, const Value& value) {
-    if (!index.is_integer()) return fail(error_kind::kType, "An ArrayBox index is an Integer, not " + vm.type_name(index));
+    if (!index.is_integer())
+        return fail(error_kind::kType, "An ArrayBox index is an Integer, not " + vm.type_name(index));
     return set(index.as_integer(), value);
 }
 

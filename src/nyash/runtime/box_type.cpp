@@ -52,6 +52,13 @@ BoxType& BoxType::method(Names& names, std::string_view aliases, std::string_vie
     return *this;
 }
 
+BoxType& BoxType::call_method(Names& names, std::string_view aliases, NativeCode code) {
+    const std::size_t first = functions_.size();
+    method(names, aliases, "values...", code);
+    for (std::size_t i = first; i < functions_.size(); ++i) functions_[i]->calls_self = true;
+    return *this;
+}
+
 BoxType& BoxType::property(Names& names, std::string_view aliases, NativeCode code) {
     for_each_word(aliases, [&](std::string_view alias) {
         functions_.push_back(std::make_unique<NativeFunction>(names, alias, "", code));

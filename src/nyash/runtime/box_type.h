@@ -36,6 +36,7 @@ struct NativeFunction {
     std::size_t least = 0;
     std::size_t most = 0;
     bool takes_any_number = false;
+    bool calls_self = false;  // `f.call(x)`: the VM does f(x) instead, without nesting its loop
     NativeCode code;
 
     // "2", "2 or 3", "at least 1" arguments.
@@ -62,6 +63,8 @@ public:
     // Declaring, once, before the first script runs. `names` separates aliases by spaces.
     BoxType& constructor(Names& names, std::string_view signature, NativeCode code);
     BoxType& method(Names& names, std::string_view aliases, std::string_view signature, NativeCode code);
+    // Methods of functions that stand for calling them.
+    BoxType& call_method(Names& names, std::string_view aliases, NativeCode code);
     BoxType& property(Names& names, std::string_view aliases, NativeCode code);
 
     const NativeFunction* constructor() const noexcept { return constructor_ ? &*constructor_ : nullptr; }

@@ -25,66 +25,65 @@ namespace nyash {
 
 // name, operands as the disassembler shows them (r register, k rk, n small number, i 32-bit number,
 // j jump, c constant, g global, s call site, l lambda, u plain number), what it does
-#define NYASH_OPERATIONS(X)                                                            \
-    X(LoadConstant, "rc", "a = constant")                                              \
-    X(LoadInteger, "ri", "a = the 32-bit number")                                      \
-    X(LoadNull, "r", "a = null")                                                       \
-    X(LoadVoid, "r", "a = void")                                                       \
-    X(LoadTrue, "r", "a = true")                                                       \
-    X(LoadFalse, "r", "a = false")                                                     \
-    X(LoadMe, "r", "a = the object whose method runs")                                 \
-    X(Move, "rr", "a = b")                                                             \
-    X(Clear, "ru", "b registers from a on hold nothing")                               \
-    X(GetGlobal, "rg", "a = global, or the function of that name; error if undefined") \
-    X(SetGlobal, "rg", "global = a")                                                   \
-    X(GetCapture, "ru", "a = captured variable b")                                     \
-    X(SetCapture, "ru", "captured variable b = a")                                     \
-    X(NewCell, "r", "a = a new cell with the value of a")                              \
-    X(GetCell, "rr", "a = content of cell b")                                          \
-    X(SetCell, "rr", "content of cell b = a")                                          \
-    X(GetCreated, "rrg", "a = variable b if it exists, else global")                   \
-    X(SetCreated, "rrg", "variable b = a if it exists or the global does not, else global = a") \
-    X(GetCreatedCell, "rrg", "the same, b a cell")                                     \
-    X(SetCreatedCell, "rrg", "the same, b a cell")                                     \
-    X(GetCreatedCapture, "rug", "the same, b a captured variable")                     \
-    X(SetCreatedCapture, "rug", "the same, b a captured variable")                     \
-    X(Add, "rkk", "a = b + c")                                                         \
-    X(Subtract, "rkk", "a = b - c")                                                    \
-    X(Multiply, "rkk", "a = b * c")                                                    \
-    X(Divide, "rkk", "a = b / c")                                                      \
-    X(Modulo, "rkk", "a = b % c")                                                      \
-    X(Negate, "rk", "a = -b")                                                          \
-    X(Not, "rk", "a = not b")                                                          \
-    X(Truth, "rk", "a = b as a Bool")                                                  \
-    X(Equal, "rkk", "a = b == c")                                                      \
-    X(NotEqual, "rkk", "a = b != c")                                                   \
-    X(Less, "rkk", "a = b < c")                                                        \
-    X(LessEqual, "rkk", "a = b <= c")                                                  \
-    X(Greater, "rkk", "a = b > c")                                                     \
-    X(GreaterEqual, "rkk", "a = b >= c")                                               \
-    X(Jump, "j", "go on at the target")                                                \
-    X(JumpBack, "j", "the same, backwards: a loop's next turn; counts a step")         \
-    X(JumpIfTrue, "rj", "if a is true, jump")                                          \
-    X(JumpIfFalse, "rj", "if a is false, jump")                                        \
+#define NYASH_OPERATIONS(X)                                                                         \
+    X(LoadConstant, "rc", "a = constant")                                                           \
+    X(LoadInteger, "ri", "a = the 32-bit number")                                                   \
+    X(LoadNull, "r", "a = null")                                                                    \
+    X(LoadVoid, "r", "a = void")                                                                    \
+    X(LoadTrue, "r", "a = true")                                                                    \
+    X(LoadFalse, "r", "a = false")                                                                  \
+    X(LoadMe, "r", "a = the object whose method runs")                                              \
+    X(Move, "rr", "a = b")                                                                          \
+    X(Clear, "ru", "b registers from a on hold nothing")                                            \
+    X(GetGlobal, "rg", "a = global, or the function of that name; error if undefined")              \
+    X(SetGlobal, "rg", "global = a")                                                                \
+    X(GetCapture, "ru", "a = captured variable b")                                                  \
+    X(SetCapture, "ru", "captured variable b = a")                                                  \
+    X(NewCell, "r", "a = a new cell with the value of a")                                           \
+    X(GetCell, "rr", "a = content of cell b")                                                       \
+    X(SetCell, "rr", "content of cell b = a")                                                       \
+    X(GetCreated, "rrg", "a = variable b if it exists, else global")                                \
+    X(SetCreated, "rrg", "variable b = a if it exists or the global does not, else global = a")     \
+    X(GetCreatedCell, "rrg", "the same, b a cell")                                                  \
+    X(SetCreatedCell, "rrg", "the same, b a cell")                                                  \
+    X(GetCreatedCapture, "rug", "the same, b a captured variable")                                  \
+    X(SetCreatedCapture, "rug", "the same, b a captured variable")                                  \
+    X(Add, "rkk", "a = b + c")                                                                      \
+    X(Subtract, "rkk", "a = b - c")                                                                 \
+    X(Multiply, "rkk", "a = b * c")                                                                 \
+    X(Divide, "rkk", "a = b / c")                                                                   \
+    X(Modulo, "rkk", "a = b % c")                                                                   \
+    X(Negate, "rk", "a = -b")                                                                       \
+    X(Not, "rk", "a = not b")                                                                       \
+    X(Equal, "rkk", "a = b == c")                                                                   \
+    X(NotEqual, "rkk", "a = b != c")                                                                \
+    X(Less, "rkk", "a = b < c")                                                                     \
+    X(LessEqual, "rkk", "a = b <= c")                                                               \
+    X(Greater, "rkk", "a = b > c")                                                                  \
+    X(GreaterEqual, "rkk", "a = b >= c")                                                            \
+    X(Jump, "j", "go on at the target")                                                             \
+    X(JumpBack, "j", "the same, backwards: a loop's next turn; counts a step")                      \
+    X(JumpIfTrue, "rj", "if a is true, jump")                                                       \
+    X(JumpIfFalse, "rj", "if a is false, jump")                                                     \
     X(TestEqual, "nkk", "if (b == c) is n, the next instruction (a jump) runs, else it is skipped") \
-    X(TestLess, "nkk", "the same for b < c")                                           \
-    X(TestLessEqual, "nkk", "the same for b <= c")                                     \
-    X(TestGreater, "nkk", "the same for b > c")                                        \
-    X(TestGreaterEqual, "nkk", "the same for b >= c")                                  \
-    X(NewFunction, "rl", "a = a function from lambda, capturing")                      \
-    X(NewArray, "ri", "a = an empty array with room for that many")                    \
-    X(Append, "rrn", "append n registers from b on to array a")                        \
-    X(NewMap, "r", "a = an empty map")                                                 \
-    X(PutEntry, "rkk", "map a: key b = value c")                                       \
-    X(GetField, "rrs", "a = b.name")                                                   \
-    X(SetField, "rks", "a.name = b")                                                   \
-    X(GetIndex, "rrk", "a = b[c]")                                                     \
-    X(SetIndex, "rkk", "a[b] = c")                                                     \
-    X(Call, "rrsn", "a = call b with the n registers after b")                         \
-    X(Invoke, "rrsn", "a = b.name(the n registers after b)")                           \
-    X(New, "rrsn", "a = new name(the n registers after b)")                            \
-    X(Print, "rn", "print n registers from a on")                                      \
-    X(Return, "k", "end the call with the value a")                                    \
+    X(TestLess, "nkk", "the same for b < c")                                                        \
+    X(TestLessEqual, "nkk", "the same for b <= c")                                                  \
+    X(TestGreater, "nkk", "the same for b > c")                                                     \
+    X(TestGreaterEqual, "nkk", "the same for b >= c")                                               \
+    X(NewFunction, "rl", "a = a function from lambda, capturing")                                   \
+    X(NewArray, "ri", "a = an empty array with room for that many")                                 \
+    X(Append, "rrn", "append n registers from b on to array a")                                     \
+    X(NewMap, "r", "a = an empty map")                                                              \
+    X(PutEntry, "rkk", "map a: key b = value c")                                                    \
+    X(GetField, "rrs", "a = b.name")                                                                \
+    X(SetField, "rks", "a.name = b")                                                                \
+    X(GetIndex, "rrk", "a = b[c]")                                                                  \
+    X(SetIndex, "rkk", "a[b] = c")                                                                  \
+    X(Call, "rrsn", "a = call b with the n registers after b")                                      \
+    X(Invoke, "rrsn", "a = b.name(the n registers after b)")                                        \
+    X(New, "rrsn", "a = new name(the n registers after b)")                                         \
+    X(Print, "rn", "print n registers from a on")                                                   \
+    X(Return, "k", "end the call with the value a")                                                 \
     X(DeclareFunction, "lg", "make function a known under a name")
 
 enum class Op : std::uint8_t {
@@ -116,7 +115,7 @@ static_assert(sizeof(Instruction) == 8);
 // last time (the inline cache).
 struct CallSite {
     Name name = nullptr;
-    std::vector<Name> labels;   // one per argument, null where positional; empty: all positional
+    std::vector<Name> labels;  // one per argument, null where positional; empty: all positional
     mutable const BoxType* cached_type = nullptr;
     mutable const void* cached = nullptr;  // what the operation found for that type
 };
@@ -130,6 +129,7 @@ struct Proto {
 
     std::string name;  // empty: a lambda
     std::shared_ptr<const Source> source;
+    Span head;  // where it is declared
     std::uint16_t parameters = 0;
     std::uint16_t registers = 0;
     bool is_main = false;
@@ -140,7 +140,7 @@ struct Proto {
     std::vector<Capture> captures;
     std::vector<std::unique_ptr<Proto>> lambdas;
     std::vector<std::size_t> declarations;  // of the top level: its DeclareFunction instructions
-    std::vector<std::string> variables;  // the names it knows, for "did you mean"
+    std::vector<std::string> variables;     // the names it knows, for "did you mean"
 
     std::string title() const { return is_main ? "the script" : name.empty() ? "a lambda" : "'" + name + "'"; }
 };

@@ -15,7 +15,7 @@ struct CompileError {
 };
 
 using Register = std::uint16_t;
-using Operand = std::uint16_t;  // a register or a constant
+using Operand = std::uint16_t;           // a register or a constant
 using Label = std::vector<std::size_t>;  // jumps that wait for their target
 
 // A loop being compiled: where its jumps go, and which registers leaving it must empty.
@@ -23,7 +23,6 @@ struct LoopState {
     Label breaks;
     Label continues;
     Register first_local;
-    std::size_t try_depth;
 };
 
 // Everything about the function being compiled.
@@ -46,10 +45,7 @@ class Compiler {
 public:
     Compiler(Runtime& runtime, std::shared_ptr<const Source> source) : runtime_(runtime), source_(std::move(source)) {}
 
-    std::unique_ptr<Proto> program(FunctionNode& main) {
-        auto proto = function(main, true);
-        return proto;
-    }
+    std::unique_ptr<Proto> program(FunctionNode& main) { return function(main, true); }
 
 private:
     [[noreturn]] static void fail(Span span, std::string message, std::string help = {}) {
@@ -65,7 +61,8 @@ private:
         proto().spans.push_back(span);
         return proto().code.size() - 1;
     }
-    std::size_t emit(Op op, Span span, std::uint16_t a = 0, std::uint16_t b = 0, std::uint16_t c = 0, std::size_t n = 0) {
+    std::size_t emit(Op op, Span span, std::uint16_t a = 0, std::uint16_t b = 0, std::uint16_t c = 0,
+                     std::size_t n = 0) {
         return emit(Instruction{op, static_cast<std::uint8_t>(n), a, b, c}, span);
     }
     std::size_t emit_wide(Op op, Span span, std::uint16_t a, std::int32_t wide) {
@@ -117,8 +114,8 @@ private:
     }
     Operand number_constant(Value value, Span span) {
         const int kind = static_cast<int>(value.tag());
-        const std::uint64_t bits =
-            value.is_float() ? std::bit_cast<std::uint64_t>(value.as_float()) : static_cast<std::uint64_t>(value.as_integer());
+        const std::uint64_t bits = value.is_float() ? std::bit_cast<std::uint64_t>(value.as_float())
+                                                    : static_cast<std::uint64_t>(value.as_integer());
         auto [entry, added] = f_->numbers.try_emplace({kind, bits}, 0);
         if (added) entry->second = constant(std::move(value), span);
         return entry->second;
@@ -161,6 +158,7 @@ private:
         p.name = node.name;
         p.source = source_;
         p.is_main = is_main;
+        p.head = node.span;
         p.parameters = static_cast<std::uint16_t>(node.parameters.size());
         for (const auto& variable : node.variables) p.variables.push_back(variable->name);
 
@@ -228,14 +226,12 @@ private:
     // Compiles one statement; afterwards its temporaries hold nothing.
     void statement(Stmt& stmt) {
         const Register outer_dirty = std::exchange(f_->dirty_end, 0);
-        const Register first = f_->locals_end;
         statement_itself(stmt);
         f_->next = f_->locals_end;
-        // What the statement declared stays; temporaries above it go.
-        if (f_->dirty_end > f_->locals_end) {
+        // What the statement declared stays; temporaries above it go. (A return empties all by itself.)
+        if (f_->dirty_end > f_->locals_end && stmt.kind != StmtKind::Return) {
             emit(Op::Clear, stmt.span, f_->locals_end, static_cast<std::uint16_t>(f_->dirty_end - f_->locals_end));
         }
-        (void)first;
         f_->dirty_end = outer_dirty;
     }
 
@@ -259,17 +255,23 @@ private:
                 into(expr, take(stmt.span));
                 return;
             }
-            case StmtKind::Assign: assign(static_cast<AssignStmt&>(stmt)); return;
-            case StmtKind::Local: return local(static_cast<LocalStmt&>(stmt));
+            case StmtKind::Assign:
+                assign(static_cast<AssignStmt&>(stmt));
+                return;
+            case StmtKind::Local:
+                return local(static_cast<LocalStmt&>(stmt));
             case StmtKind::Global: {
                 auto& node = static_cast<GlobalStmt&>(stmt);
                 emit(Op::SetGlobal, node.name_span, in_register(*node.value), global(node.name, node.name_span));
                 return;
             }
-            case StmtKind::If: return if_statement(static_cast<IfStmt&>(stmt));
-            case StmtKind::Loop: return loop(static_cast<LoopStmt&>(stmt));
+            case StmtKind::If:
+                return if_statement(static_cast<IfStmt&>(stmt));
+            case StmtKind::Loop:
+                return loop(static_cast<LoopStmt&>(stmt));
             case StmtKind::Break:
-            case StmtKind::Continue: return leave_loop(stmt);
+            case StmtKind::Continue:
+                return leave_loop(stmt);
             case StmtKind::Return: {
                 auto& value = static_cast<ReturnStmt&>(stmt).value;
                 const Operand result = value ? operand(*value) : number_constant(Value::nothing(), stmt.span);
@@ -283,16 +285,26 @@ private:
                 emit(Op::Print, stmt.span, first, 0, 0, node.values.size());
                 return;
             }
-            case StmtKind::Block: return block(static_cast<BlockStmt&>(stmt).body, stmt.span);
-            case StmtKind::Function: return declare_function(static_cast<FunctionStmt&>(stmt));
-            case StmtKind::StaticFunction: unsupported(stmt.span, "'static function' is");
-            case StmtKind::Box: unsupported(static_cast<BoxNode&>(stmt).name_span, "'box' declarations are");
-            case StmtKind::Interface: unsupported(static_cast<InterfaceStmt&>(stmt).name_span, "'interface' declarations are");
-            case StmtKind::Nowait: unsupported(stmt.span, "'nowait' is");
-            case StmtKind::Include: unsupported(stmt.span, "'include' is");
-            case StmtKind::Using: unsupported(stmt.span, "'using' is");
-            case StmtKind::Try: unsupported(stmt.span, "'try' is");
-            case StmtKind::Throw: unsupported(stmt.span, "'throw' is");
+            case StmtKind::Block:
+                return block(static_cast<BlockStmt&>(stmt).body, stmt.span);
+            case StmtKind::Function:
+                return declare_function(static_cast<FunctionStmt&>(stmt));
+            case StmtKind::StaticFunction:
+                unsupported(stmt.span, "'static function' is");
+            case StmtKind::Box:
+                unsupported(static_cast<BoxNode&>(stmt).name_span, "'box' declarations are");
+            case StmtKind::Interface:
+                unsupported(static_cast<InterfaceStmt&>(stmt).name_span, "'interface' declarations are");
+            case StmtKind::Nowait:
+                unsupported(stmt.span, "'nowait' is");
+            case StmtKind::Include:
+                unsupported(stmt.span, "'include' is");
+            case StmtKind::Using:
+                unsupported(stmt.span, "'using' is");
+            case StmtKind::Try:
+                unsupported(stmt.span, "'try' is");
+            case StmtKind::Throw:
+                unsupported(stmt.span, "'throw' is");
         }
     }
 
@@ -307,7 +319,8 @@ private:
     }
 
     std::uint16_t add_lambda(std::unique_ptr<Proto> compiled, Span span) {
-        if (proto().lambdas.size() >= kMaxOperand) fail(span, "The function contains too many functions (more than 32767)");
+        if (proto().lambdas.size() >= kMaxOperand)
+            fail(span, "The function contains too many functions (more than 32767)");
         proto().lambdas.push_back(std::move(compiled));
         return static_cast<std::uint16_t>(proto().lambdas.size() - 1);
     }
@@ -355,7 +368,7 @@ private:
     }
 
     void loop(LoopStmt& stmt) {
-        f_->loops.push_back({{}, {}, f_->locals_end, 0});
+        f_->loops.push_back({{}, {}, f_->locals_end});
         const std::size_t start = here();
         if (stmt.condition) {
             branch_on(*stmt.condition, false, f_->loops.back().breaks);
@@ -383,7 +396,8 @@ private:
     // The operand returned is the value assigned.
     Operand assign(AssignStmt& stmt) {
         switch (stmt.target->kind) {
-            case ExprKind::Name: return assign_name(stmt, static_cast<NameExpr&>(*stmt.target));
+            case ExprKind::Name:
+                return assign_name(stmt, static_cast<NameExpr&>(*stmt.target));
             case ExprKind::Field: {
                 auto& target = static_cast<FieldExpr&>(*stmt.target);
                 const Register object = in_register(*target.object);
@@ -416,7 +430,8 @@ private:
                 emit(Op::SetIndex, target.span, object, index, value);
                 return value;
             }
-            default: fail(stmt.target->span, "This cannot be assigned to");
+            default:
+                fail(stmt.target->span, "This cannot be assigned to");
         }
     }
 
@@ -525,29 +540,47 @@ private:
     static std::optional<Op> test_for(BinaryOp op) {
         switch (op) {
             case BinaryOp::Equal:
-            case BinaryOp::NotEqual: return Op::TestEqual;
-            case BinaryOp::Less: return Op::TestLess;
-            case BinaryOp::LessEqual: return Op::TestLessEqual;
-            case BinaryOp::Greater: return Op::TestGreater;
-            case BinaryOp::GreaterEqual: return Op::TestGreaterEqual;
-            default: return std::nullopt;
+            case BinaryOp::NotEqual:
+                return Op::TestEqual;
+            case BinaryOp::Less:
+                return Op::TestLess;
+            case BinaryOp::LessEqual:
+                return Op::TestLessEqual;
+            case BinaryOp::Greater:
+                return Op::TestGreater;
+            case BinaryOp::GreaterEqual:
+                return Op::TestGreaterEqual;
+            default:
+                return std::nullopt;
         }
     }
 
     static Op arithmetic(BinaryOp op) {
         switch (op) {
-            case BinaryOp::Add: return Op::Add;
-            case BinaryOp::Subtract: return Op::Subtract;
-            case BinaryOp::Multiply: return Op::Multiply;
-            case BinaryOp::Divide: return Op::Divide;
-            case BinaryOp::Modulo: return Op::Modulo;
-            case BinaryOp::Equal: return Op::Equal;
-            case BinaryOp::NotEqual: return Op::NotEqual;
-            case BinaryOp::Less: return Op::Less;
-            case BinaryOp::LessEqual: return Op::LessEqual;
-            case BinaryOp::Greater: return Op::Greater;
-            case BinaryOp::GreaterEqual: return Op::GreaterEqual;
-            case BinaryOp::Channel: break;
+            case BinaryOp::Add:
+                return Op::Add;
+            case BinaryOp::Subtract:
+                return Op::Subtract;
+            case BinaryOp::Multiply:
+                return Op::Multiply;
+            case BinaryOp::Divide:
+                return Op::Divide;
+            case BinaryOp::Modulo:
+                return Op::Modulo;
+            case BinaryOp::Equal:
+                return Op::Equal;
+            case BinaryOp::NotEqual:
+                return Op::NotEqual;
+            case BinaryOp::Less:
+                return Op::Less;
+            case BinaryOp::LessEqual:
+                return Op::LessEqual;
+            case BinaryOp::Greater:
+                return Op::Greater;
+            case BinaryOp::GreaterEqual:
+                return Op::GreaterEqual;
+            case BinaryOp::Channel:
+                break;
         }
         return Op::Add;
     }
@@ -557,13 +590,20 @@ private:
     // The value as an operand: a literal or local variable itself, else a fresh temporary.
     Operand operand(Expr& expr) {
         switch (expr.kind) {
-            case ExprKind::Null: return number_constant(Value::null(), expr.span);
-            case ExprKind::Void: return number_constant(Value::nothing(), expr.span);
-            case ExprKind::Bool: return number_constant(Value::boolean(static_cast<LiteralExpr&>(expr).boolean), expr.span);
-            case ExprKind::Integer: return number_constant(Value::integer(static_cast<LiteralExpr&>(expr).integer), expr.span);
-            case ExprKind::Float: return number_constant(Value::number(static_cast<LiteralExpr&>(expr).number), expr.span);
-            case ExprKind::String: return text_constant(static_cast<LiteralExpr&>(expr).text, expr.span);
-            default: return in_register(expr);
+            case ExprKind::Null:
+                return number_constant(Value::null(), expr.span);
+            case ExprKind::Void:
+                return number_constant(Value::nothing(), expr.span);
+            case ExprKind::Bool:
+                return number_constant(Value::boolean(static_cast<LiteralExpr&>(expr).boolean), expr.span);
+            case ExprKind::Integer:
+                return number_constant(Value::integer(static_cast<LiteralExpr&>(expr).integer), expr.span);
+            case ExprKind::Float:
+                return number_constant(Value::number(static_cast<LiteralExpr&>(expr).number), expr.span);
+            case ExprKind::String:
+                return text_constant(static_cast<LiteralExpr&>(expr).text, expr.span);
+            default:
+                return in_register(expr);
         }
     }
 
@@ -593,20 +633,30 @@ private:
     void into_itself(Expr& expr, Register target) {
         const Span span = expr.span;
         switch (expr.kind) {
-            case ExprKind::Null: emit(Op::LoadNull, span, target); return;
-            case ExprKind::Void: emit(Op::LoadVoid, span, target); return;
-            case ExprKind::Bool: emit(static_cast<LiteralExpr&>(expr).boolean ? Op::LoadTrue : Op::LoadFalse, span, target); return;
+            case ExprKind::Null:
+                emit(Op::LoadNull, span, target);
+                return;
+            case ExprKind::Void:
+                emit(Op::LoadVoid, span, target);
+                return;
+            case ExprKind::Bool:
+                emit(static_cast<LiteralExpr&>(expr).boolean ? Op::LoadTrue : Op::LoadFalse, span, target);
+                return;
             case ExprKind::Integer:
             case ExprKind::Float:
-            case ExprKind::String: return literal(expr, target);
-            case ExprKind::Name: return name(static_cast<NameExpr&>(expr), target);
-            case ExprKind::Me: return me(span, target);
+            case ExprKind::String:
+                return literal(expr, target);
+            case ExprKind::Name:
+                return name(static_cast<NameExpr&>(expr), target);
+            case ExprKind::Me:
+                return me(span, target);
             case ExprKind::Unary: {
                 auto& node = static_cast<UnaryExpr&>(expr);
                 emit(node.op == UnaryOp::Not ? Op::Not : Op::Negate, span, target, operand(*node.operand));
                 return;
             }
-            case ExprKind::Binary: return binary(static_cast<BinaryExpr&>(expr), target);
+            case ExprKind::Binary:
+                return binary(static_cast<BinaryExpr&>(expr), target);
             case ExprKind::Logical: {
                 Label no;
                 Label end;
@@ -628,9 +678,12 @@ private:
                 into(*node.otherwise, target);
                 return land(end);
             }
-            case ExprKind::Await: unsupported(span, "'await' is");
-            case ExprKind::ParentCall: unsupported(span, "'from Parent.method()' is");
-            case ExprKind::Call: return call(static_cast<CallExpr&>(expr), target);
+            case ExprKind::Await:
+                unsupported(span, "'await' is");
+            case ExprKind::ParentCall:
+                unsupported(span, "'from Parent.method()' is");
+            case ExprKind::Call:
+                return call(static_cast<CallExpr&>(expr), target);
             case ExprKind::MethodCall: {
                 auto& node = static_cast<MethodCallExpr&>(expr);
                 const Register window = take(span);
@@ -667,8 +720,10 @@ private:
                 emit(Op::NewFunction, span, target, add_lambda(std::move(compiled), span));
                 return soil(target);
             }
-            case ExprKind::Array: return array(static_cast<ArrayExpr&>(expr), target);
-            case ExprKind::Object: return object(static_cast<ObjectExpr&>(expr), target);
+            case ExprKind::Array:
+                return array(static_cast<ArrayExpr&>(expr), target);
+            case ExprKind::Object:
+                return object(static_cast<ObjectExpr&>(expr), target);
         }
     }
 

@@ -26,12 +26,18 @@ std::string padded(std::string text, std::size_t width) {
 
 std::string constant_text(const Value& value) {
     switch (value.tag()) {
-        case Value::Tag::Void: return "void";
-        case Value::Tag::Bool: return value.as_bool() ? "true" : "false";
-        case Value::Tag::Integer: return std::to_string(value.as_integer());
-        case Value::Tag::Float: return float_text(value.as_float());
-        case Value::Tag::String: return "\"" + value.as_string().text() + "\"";
-        default: return "null";
+        case Value::Tag::Void:
+            return "void";
+        case Value::Tag::Bool:
+            return value.as_bool() ? "true" : "false";
+        case Value::Tag::Integer:
+            return std::to_string(value.as_integer());
+        case Value::Tag::Float:
+            return float_text(value.as_float());
+        case Value::Tag::String:
+            return "\"" + value.as_string().text() + "\"";
+        default:
+            return "null";
     }
 }
 
@@ -41,8 +47,8 @@ public:
 
     void proto(const Proto& proto) {
         out_ += "function " + (proto.name.empty() ? "(lambda)" : proto.name) + ": " + std::to_string(proto.parameters) +
-                " parameters, " + std::to_string(proto.registers) + " registers, " + std::to_string(proto.captures.size()) +
-                " captures\n";
+                " parameters, " + std::to_string(proto.registers) + " registers, " +
+                std::to_string(proto.captures.size()) + " captures\n";
         for (std::size_t at = 0; at < proto.code.size(); ++at) instruction(proto, at);
         for (const auto& lambda : proto.lambdas) {
             out_ += "\n";
@@ -69,25 +75,34 @@ private:
     std::string operand(const Proto& proto, char letter, const Instruction& i, std::size_t at,
                         const std::array<std::uint16_t, 3>& fields, std::size_t& field) const {
         switch (letter) {
-            case 'n': return "n=" + std::to_string(i.n);
-            case 'i': return std::to_string(i.wide());
-            case 'j': return "to " + std::to_string(static_cast<std::int64_t>(at) + 1 + i.wide());
-            case 'c': return constant_text(proto.constants[static_cast<std::size_t>(i.wide())]);
-            default: break;
+            case 'n':
+                return "n=" + std::to_string(i.n);
+            case 'i':
+                return std::to_string(i.wide());
+            case 'j':
+                return "to " + std::to_string(static_cast<std::int64_t>(at) + 1 + i.wide());
+            case 'c':
+                return constant_text(proto.constants[static_cast<std::size_t>(i.wide())]);
+            default:
+                break;
         }
         const std::uint16_t value = fields[field++];
         switch (letter) {
             case 'k':
                 if (value & kConstantBit) return constant_text(proto.constants[value & ~kConstantBit]);
                 return "r" + std::to_string(value);
-            case 'g': return globals_[value].name->text();
+            case 'g':
+                return globals_[value].name->text();
             case 's': {
                 const Name name = proto.sites[value].name;
                 return name->text().empty() ? "" : "." + name->text();
             }
-            case 'l': return "function#" + std::to_string(value);
-            case 'u': return std::to_string(value);
-            default: return "r" + std::to_string(value);
+            case 'l':
+                return "function#" + std::to_string(value);
+            case 'u':
+                return std::to_string(value);
+            default:
+                return "r" + std::to_string(value);
         }
     }
 

@@ -4,7 +4,8 @@
 
 namespace nyash {
 
-EventLoop::EventLoop(std::shared_ptr<nya::Clock> clock) : clock_(std::move(clock)), thread_(std::this_thread::get_id()) {}
+EventLoop::EventLoop(std::shared_ptr<nya::Clock> clock)
+    : clock_(std::move(clock)), thread_(std::this_thread::get_id()) {}
 
 bool EventLoop::post(nya::Task task) {
     {

@@ -23,11 +23,11 @@ struct Visible {
 
 struct FunctionScope {
     FunctionNode& node;
-    FunctionScope* enclosing;         // of a lambda
-    const Visible* visible;           // here; at the start, what the lambda saw around it
+    FunctionScope* enclosing;  // of a lambda
+    const Visible* visible;    // here; at the start, what the lambda saw around it
     bool is_main = false;
-    bool in_box = false;              // `me` exists
-    int block = 0;                    // number of the current block
+    bool in_box = false;  // `me` exists
+    int block = 0;        // number of the current block
     std::unordered_map<std::string, Variable*> created;
     std::vector<NameExpr*> assigned_later;  // no declaration seen: decided at the end of the body
     std::vector<NameExpr*> read_later;
@@ -157,10 +157,14 @@ private:
 
     void statement(Stmt& stmt) {
         switch (stmt.kind) {
-            case StmtKind::Expression: return expression(*static_cast<ExpressionStmt&>(stmt).expr);
-            case StmtKind::Assign: return assign(static_cast<AssignStmt&>(stmt));
-            case StmtKind::Local: return local(static_cast<LocalStmt&>(stmt));
-            case StmtKind::Global: return expression(*static_cast<GlobalStmt&>(stmt).value);
+            case StmtKind::Expression:
+                return expression(*static_cast<ExpressionStmt&>(stmt).expr);
+            case StmtKind::Assign:
+                return assign(static_cast<AssignStmt&>(stmt));
+            case StmtKind::Local:
+                return local(static_cast<LocalStmt&>(stmt));
+            case StmtKind::Global:
+                return expression(*static_cast<GlobalStmt&>(stmt).value);
             case StmtKind::If: {
                 auto& node = static_cast<IfStmt&>(stmt);
                 for (auto& branch : node.branches) {
@@ -180,22 +184,28 @@ private:
             case StmtKind::Print:
                 for (auto& value : static_cast<PrintStmt&>(stmt).values) expression(*value);
                 return;
-            case StmtKind::Block: return block(static_cast<BlockStmt&>(stmt).body);
+            case StmtKind::Block:
+                return block(static_cast<BlockStmt&>(stmt).body);
             case StmtKind::Function:
-            case StmtKind::StaticFunction: return separate_function(*static_cast<FunctionStmt&>(stmt).function, false);
-            case StmtKind::Box: return box(static_cast<BoxNode&>(stmt));
+            case StmtKind::StaticFunction:
+                return separate_function(*static_cast<FunctionStmt&>(stmt).function, false);
+            case StmtKind::Box:
+                return box(static_cast<BoxNode&>(stmt));
             case StmtKind::Nowait: {
                 auto& node = static_cast<NowaitStmt&>(stmt);
                 expression(*node.value);
                 return assigned(*node.target);
             }
-            case StmtKind::Try: return try_statement(static_cast<TryStmt&>(stmt));
-            case StmtKind::Throw: return expression(*static_cast<ThrowStmt&>(stmt).value);
+            case StmtKind::Try:
+                return try_statement(static_cast<TryStmt&>(stmt));
+            case StmtKind::Throw:
+                return expression(*static_cast<ThrowStmt&>(stmt).value);
             case StmtKind::Interface:
             case StmtKind::Include:
             case StmtKind::Using:
             case StmtKind::Break:
-            case StmtKind::Continue: return;
+            case StmtKind::Continue:
+                return;
         }
     }
 
@@ -238,7 +248,8 @@ private:
         for (auto& field : node.fields) {
             if (field.initializer) separate_function(*field.initializer, true);
         }
-        for (auto& method : node.methods) separate_function(*method.function, method.role != MethodDecl::Role::StaticMethod);
+        for (auto& method : node.methods)
+            separate_function(*method.function, method.role != MethodDecl::Role::StaticMethod);
         for (auto& body : node.static_blocks) separate_function(*body, true);
     }
 
@@ -255,16 +266,20 @@ private:
             case ExprKind::Bool:
             case ExprKind::Integer:
             case ExprKind::Float:
-            case ExprKind::String: return;
-            case ExprKind::Me: return me(expr.span);
+            case ExprKind::String:
+                return;
+            case ExprKind::Me:
+                return me(expr.span);
             case ExprKind::Name: {
                 auto& name = static_cast<NameExpr&>(expr);
                 if (Variable* variable = lookup(name.name)) return use(name, variable);
                 scope_->read_later.push_back(&name);
                 return;
             }
-            case ExprKind::Unary: return expression(*static_cast<UnaryExpr&>(expr).operand);
-            case ExprKind::Await: return expression(*static_cast<AwaitExpr&>(expr).operand);
+            case ExprKind::Unary:
+                return expression(*static_cast<UnaryExpr&>(expr).operand);
+            case ExprKind::Await:
+                return expression(*static_cast<AwaitExpr&>(expr).operand);
             case ExprKind::Binary: {
                 auto& node = static_cast<BinaryExpr&>(expr);
                 expression(*node.left);
@@ -291,13 +306,15 @@ private:
                 expression(*node.object);
                 return arguments(node.arguments);
             }
-            case ExprKind::Field: return expression(*static_cast<FieldExpr&>(expr).object);
+            case ExprKind::Field:
+                return expression(*static_cast<FieldExpr&>(expr).object);
             case ExprKind::Index: {
                 auto& node = static_cast<IndexExpr&>(expr);
                 expression(*node.object);
                 return expression(*node.index);
             }
-            case ExprKind::New: return arguments(static_cast<NewExpr&>(expr).arguments);
+            case ExprKind::New:
+                return arguments(static_cast<NewExpr&>(expr).arguments);
             case ExprKind::ParentCall:
                 me(expr.span);
                 return arguments(static_cast<ParentCallExpr&>(expr).arguments);

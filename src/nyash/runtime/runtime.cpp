@@ -9,10 +9,11 @@ namespace nyash {
 
 Runtime::Runtime(Options options)
     : options_(std::move(options)),
-      core_{types_.add("NullBox"),  types_.add("VoidBox"),  types_.add("BoolBox"),     types_.add("IntegerBox"),
-            types_.add("FloatBox"), string_type_,           types_.add("ArrayBox"),    types_.add("MapBox"),
-            types_.add("FunctionBox"), types_.add("MethodBox"), types_.add("ErrorBox")},
-      plain_types_{&core_.null_type, &core_.null_type, &core_.void_type, &core_.bool_type,
+      core_{types_.add("NullBox"),    types_.add("VoidBox"),  types_.add("BoolBox"),
+            types_.add("IntegerBox"), types_.add("FloatBox"), string_type_,
+            types_.add("ArrayBox"),   types_.add("MapBox"),   types_.add("FunctionBox"),
+            types_.add("MethodBox"),  types_.add("ErrorBox")},
+      plain_types_{&core_.null_type,    &core_.null_type,  &core_.void_type,   &core_.bool_type,
                    &core_.integer_type, &core_.float_type, &core_.string_type, nullptr},
       loop_(std::make_shared<EventLoop>(options_.clock)),
       vm_(*this) {
@@ -51,7 +52,8 @@ std::string Runtime::describe(const ScriptError& error) const {
     // The calls that led there, outermost last; a deep recursion is cut in the middle of nowhere.
     constexpr std::size_t kCallsShown = 8;
     Diagnostic diagnostic{error->message, {}, error->help, {}};
-    if (error->trace.empty()) return "error: " + error->message + "\n" + (error->help.empty() ? "" : "help: " + error->help + "\n");
+    if (error->trace.empty())
+        return "error: " + error->message + "\n" + (error->help.empty() ? "" : "help: " + error->help + "\n");
     const auto& trace = error->trace;
     diagnostic.span = trace.front().span;
     for (std::size_t i = 0; i + 1 < trace.size() && i < kCallsShown; ++i) {

@@ -32,8 +32,8 @@ namespace nyash {
 
 // The bounds a script runs within.
 struct Limits {
-    std::uint64_t max_steps = UINT64_MAX;           // calls and turns of loops; the default is no limit
-    std::size_t max_text_bytes = 256U << 20U;       // of one string
+    std::uint64_t max_steps = UINT64_MAX;      // calls and turns of loops; the default is no limit
+    std::size_t max_text_bytes = 256U << 20U;  // of one string
     std::size_t max_call_depth = 1000;
 };
 
@@ -116,7 +116,8 @@ public:
     }
 
     const BoxType& type_of(const Value& value) const noexcept {
-        return value.tag() >= Value::Tag::String ? value.as_object().type() : *plain_types_[static_cast<std::size_t>(value.tag())];
+        return value.tag() >= Value::Tag::String ? value.as_object().type()
+                                                 : *plain_types_[static_cast<std::size_t>(value.tag())];
     }
 
     // Resolves, compiles and keeps a parsed program. Its declarations are known from now on.

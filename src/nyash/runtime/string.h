@@ -55,8 +55,12 @@ private:
     std::unordered_map<std::string_view, Ref<String>> names_;
 };
 
-inline Value::Value(const String* text) noexcept : object_(const_cast<String*>(text)), tag_(Tag::String) { text->retain(); }
+inline Value::Value(const String* text) noexcept : object_(const_cast<String*>(text)), tag_(Tag::String) {
+    text->retain();
+}
 inline Value::Value(const Ref<String>& text) noexcept : Value(static_cast<const String*>(text.get())) {}
-inline const String& Value::as_string() const noexcept { return static_cast<const String&>(*object_); }
+inline const String& Value::as_string() const noexcept {
+    return static_cast<const String&>(*object_);
+}
 
 }  // namespace nyash

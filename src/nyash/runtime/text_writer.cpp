@@ -36,13 +36,20 @@ void TextWriter::text(std::string_view more) {
 void TextWriter::value(const Value& value) {
     switch (value.tag()) {
         case Value::Tag::Undefined:
-        case Value::Tag::Null: return text("null");
-        case Value::Tag::Void: return text("void");
-        case Value::Tag::Bool: return text(value.as_bool() ? "true" : "false");
-        case Value::Tag::Integer: return text(std::to_string(value.as_integer()));
-        case Value::Tag::Float: return text(float_text(value.as_float()));
-        case Value::Tag::String: return text(value.as_string().text());
-        case Value::Tag::Object: return value.as_object().write(*this);
+        case Value::Tag::Null:
+            return text("null");
+        case Value::Tag::Void:
+            return text("void");
+        case Value::Tag::Bool:
+            return text(value.as_bool() ? "true" : "false");
+        case Value::Tag::Integer:
+            return text(std::to_string(value.as_integer()));
+        case Value::Tag::Float:
+            return text(float_text(value.as_float()));
+        case Value::Tag::String:
+            return text(value.as_string().text());
+        case Value::Tag::Object:
+            return value.as_object().write(*this);
     }
 }
 

@@ -22,8 +22,12 @@ constexpr std::size_t kStackValues = 1U << 20U;
 constexpr int kMaxNativeDepth = 150;
 constexpr std::size_t kMaxTrace = 64;
 
-std::int64_t wrap(std::uint64_t bits) { return static_cast<std::int64_t>(bits); }
-std::uint64_t bits(std::int64_t i) { return static_cast<std::uint64_t>(i); }
+std::int64_t wrap(std::uint64_t bits) {
+    return static_cast<std::int64_t>(bits);
+}
+std::uint64_t bits(std::int64_t i) {
+    return static_cast<std::uint64_t>(i);
+}
 
 // Integer against Float, exactly: no Integer is rounded to a double.
 // -1, 0, 1; 2 when the Float is NaN.
@@ -40,20 +44,28 @@ int compare_exactly(std::int64_t i, double d) {
 bool holds(Comparison how, int order) {
     if (order == 2) return false;
     switch (how) {
-        case Comparison::Less: return order < 0;
-        case Comparison::LessEqual: return order <= 0;
-        case Comparison::Greater: return order > 0;
-        case Comparison::GreaterEqual: return order >= 0;
+        case Comparison::Less:
+            return order < 0;
+        case Comparison::LessEqual:
+            return order <= 0;
+        case Comparison::Greater:
+            return order > 0;
+        case Comparison::GreaterEqual:
+            return order >= 0;
     }
     return false;
 }
 
 std::string_view spelling(Comparison how) {
     switch (how) {
-        case Comparison::Less: return "<";
-        case Comparison::LessEqual: return "<=";
-        case Comparison::Greater: return ">";
-        case Comparison::GreaterEqual: return ">=";
+        case Comparison::Less:
+            return "<";
+        case Comparison::LessEqual:
+            return "<=";
+        case Comparison::Greater:
+            return ">";
+        case Comparison::GreaterEqual:
+            return ">=";
     }
     return "?";
 }
@@ -73,12 +85,17 @@ public:
         switch (a.tag()) {
             case Tag::Undefined:
             case Tag::Null:
-            case Tag::Void: return true;
+            case Tag::Void:
+                return true;
             case Tag::Bool:
-            case Tag::Integer: return a.as_integer() == b.as_integer();
-            case Tag::Float: return a.as_float() == b.as_float();
-            case Tag::String: return a.as_string().equals(b.as_string());
-            case Tag::Object: return objects(a.as_object(), b.as_object());
+            case Tag::Integer:
+                return a.as_integer() == b.as_integer();
+            case Tag::Float:
+                return a.as_float() == b.as_float();
+            case Tag::String:
+                return a.as_string().equals(b.as_string());
+            case Tag::Object:
+                return objects(a.as_object(), b.as_object());
         }
         return false;
     }
@@ -143,6 +160,7 @@ Result Vm::call(const Value& callee, std::span<const Value> arguments, bool drop
     if (window + arguments.size() + 1 >= stack_end_ || native_depth_ >= kMaxNativeDepth) {
         return std::unexpected(stack_overflow());
     }
+    NYA_TRY(step());
     window[0] = callee;
     std::ranges::copy(arguments, window + 1);
     top_ = window + 1 + arguments.size();
@@ -161,7 +179,14 @@ Result Vm::call(const Value& callee, std::span<const Value> arguments, bool drop
     --native_depth_;
     for (Value* v = window; v < window + 1 + arguments.size(); ++v) v->reset();
     top_ = window;
-    if (!done) return std::unexpected(std::move(done.error()));
+    if (!done) {
+        // Refused before it began (a wrong number of arguments): then the function itself is the place.
+        auto& error = done.error();
+        if (const auto* function = callee.as<Function>(); function && error->trace.empty()) {
+            error->trace.push_back({function->proto.title(), function->proto.source, function->proto.head});
+        }
+        return std::unexpected(std::move(error));
+    }
     return value;
 }
 
@@ -176,12 +201,16 @@ bool Vm::is_true(const Value& value) noexcept {
     switch (value.tag()) {
         case Value::Tag::Undefined:
         case Value::Tag::Null:
-        case Value::Tag::Void: return false;
+        case Value::Tag::Void:
+            return false;
         case Value::Tag::Bool:
-        case Value::Tag::Integer: return value.as_integer() != 0;
-        case Value::Tag::Float: return value.as_float() != 0.0;
+        case Value::Tag::Integer:
+            return value.as_integer() != 0;
+        case Value::Tag::Float:
+            return value.as_float() != 0.0;
         case Value::Tag::String:
-        case Value::Tag::Object: return value.as_object().is_true();
+        case Value::Tag::Object:
+            return value.as_object().is_true();
     }
     return false;
 }
@@ -207,7 +236,8 @@ Result Vm::make_string(std::string text) {
 }
 
 ScriptError Vm::text_too_long() const {
-    return {error_kind::kLimit, "The text is too long (more than " + std::to_string(runtime_.limits().max_text_bytes) + " bytes)"};
+    return {error_kind::kLimit,
+            "The text is too long (more than " + std::to_string(runtime_.limits().max_text_bytes) + " bytes)"};
 }
 
 std::string Vm::type_name(const Value& value) const {
@@ -231,26 +261,32 @@ Result Vm::arithmetic(Op op, Value& left, const Value& right, bool may_reuse_lef
     if (op == Op::Add && (left.is_string() || right.is_string())) {
         auto& runtime = runtime_;
         const auto more = NYA_TRY(to_string(right));
-        if (left.is_string() && may_reuse_left && left.as_string().use_count() == 1 && !left.as_string().is_interned()) {
+        if (left.is_string() && may_reuse_left && left.as_string().use_count() == 1 &&
+            !left.as_string().is_interned()) {
             auto& text = const_cast<String&>(left.as_string());
-            if (text.text().size() + more->text().size() > runtime.limits().max_text_bytes) return std::unexpected(text_too_long());
+            if (text.text().size() + more->text().size() > runtime.limits().max_text_bytes)
+                return std::unexpected(text_too_long());
             text.append(more->text());
             return left;
         }
         const auto first = NYA_TRY(to_string(left));
-        if (first->text().size() + more->text().size() > runtime.limits().max_text_bytes) return std::unexpected(text_too_long());
+        if (first->text().size() + more->text().size() > runtime.limits().max_text_bytes)
+            return std::unexpected(text_too_long());
         std::string joined;
         joined.reserve(first->text().size() + more->text().size());
         joined += first->text();
         joined += more->text();
         return Value(runtime.string(std::move(joined)));
     }
-    if (op == Op::Add && left.is_bool() && right.is_bool()) return Value::integer(left.as_integer() + right.as_integer());
+    if (op == Op::Add && left.is_bool() && right.is_bool())
+        return Value::integer(left.as_integer() + right.as_integer());
     if (op == Op::Multiply && left.is_string() && right.is_integer()) {
         const auto count = right.as_integer();
         const std::string& text = left.as_string().text();
-        if (count < 0) return fail(error_kind::kOperation, "Cannot repeat a String " + std::to_string(count) + " times");
-        if (!text.empty() && bits(count) > runtime_.limits().max_text_bytes / text.size()) return std::unexpected(text_too_long());
+        if (count < 0)
+            return fail(error_kind::kOperation, "Cannot repeat a String " + std::to_string(count) + " times");
+        if (!text.empty() && bits(count) > runtime_.limits().max_text_bytes / text.size())
+            return std::unexpected(text_too_long());
         std::string repeated;
         repeated.reserve(text.size() * static_cast<std::size_t>(text.empty() ? 0 : count));
         if (!text.empty()) {
@@ -262,9 +298,12 @@ Result Vm::arithmetic(Op op, Value& left, const Value& right, bool may_reuse_lef
         const std::int64_t a = left.as_integer();
         const std::int64_t b = right.as_integer();
         switch (op) {
-            case Op::Add: return Value::integer(wrap(bits(a) + bits(b)));
-            case Op::Subtract: return Value::integer(wrap(bits(a) - bits(b)));
-            case Op::Multiply: return Value::integer(wrap(bits(a) * bits(b)));
+            case Op::Add:
+                return Value::integer(wrap(bits(a) + bits(b)));
+            case Op::Subtract:
+                return Value::integer(wrap(bits(a) - bits(b)));
+            case Op::Multiply:
+                return Value::integer(wrap(bits(a) * bits(b)));
             case Op::Divide:
                 if (b == 0) return fail(error_kind::kDivision, "Division by zero");
                 return Value::integer(b == -1 ? wrap(0 - bits(a)) : a / b);
@@ -278,9 +317,12 @@ Result Vm::arithmetic(Op op, Value& left, const Value& right, bool may_reuse_lef
     const double b = number_of(right, numbers);
     if (numbers) {
         switch (op) {
-            case Op::Add: return Value::number(a + b);
-            case Op::Subtract: return Value::number(a - b);
-            case Op::Multiply: return Value::number(a * b);
+            case Op::Add:
+                return Value::number(a + b);
+            case Op::Subtract:
+                return Value::number(a - b);
+            case Op::Multiply:
+                return Value::number(a * b);
             case Op::Divide:
                 if (b == 0) return fail(error_kind::kDivision, "Division by zero");
                 return Value::number(a / b);
@@ -289,7 +331,11 @@ Result Vm::arithmetic(Op op, Value& left, const Value& right, bool may_reuse_lef
                 return Value::number(std::fmod(a, b));
         }
     }
-    std::string_view symbol = op == Op::Add ? "+" : op == Op::Subtract ? "-" : op == Op::Multiply ? "*" : op == Op::Divide ? "/" : "%";
+    std::string_view symbol = op == Op::Add        ? "+"
+                              : op == Op::Subtract ? "-"
+                              : op == Op::Multiply ? "*"
+                              : op == Op::Divide   ? "/"
+                                                   : "%";
     return fail(error_kind::kType,
                 "Cannot apply '" + std::string(symbol) + "' to " + type_name(left) + " and " + type_name(right));
 }
@@ -313,14 +359,15 @@ std::expected<bool, ScriptError> Vm::compare(Comparison how, const Value& a, con
         const int order = a.as_string().text().compare(b.as_string().text());
         return holds(how, order < 0 ? -1 : order > 0 ? 1 : 0);
     }
-    return fail(error_kind::kType,
-                "Cannot compare " + type_name(a) + " and " + type_name(b) + " with '" + std::string(spelling(how)) + "'");
+    return fail(error_kind::kType, "Cannot compare " + type_name(a) + " and " + type_name(b) + " with '" +
+                                       std::string(spelling(how)) + "'");
 }
 
 // ---- errors ----
 
 ScriptError Vm::wrong_count(std::string_view function, std::string expected, std::size_t got) {
-    return {error_kind::kArguments, "Function " + std::string(function) + " expects " + expected + ", got " + std::to_string(got)};
+    return {error_kind::kArguments,
+            "Function " + std::string(function) + " expects " + expected + ", got " + std::to_string(got)};
 }
 
 ScriptError Vm::stack_overflow() const {
@@ -331,7 +378,8 @@ ScriptError Vm::stack_overflow() const {
 ScriptError Vm::undefined_variable(const Globals& globals, Name name, const Proto& proto) const {
     std::vector<std::string_view> candidates = globals.defined_names();
     candidates.insert(candidates.end(), proto.variables.begin(), proto.variables.end());
-    return {error_kind::kUndefined, "Undefined variable '" + name->text() + "'", did_you_mean(name->text(), candidates)};
+    return {error_kind::kUndefined, "Undefined variable '" + name->text() + "'",
+            did_you_mean(name->text(), candidates)};
 }
 
 ScriptError Vm::method_not_found(const BoxType& type, Name name) const {
@@ -351,7 +399,8 @@ ScriptError Vm::field_not_found(const BoxType& type, Name name) const {
 Done Vm::push_frame(const Function& function, Value* window, std::size_t arguments, Value* result) {
     const Proto& proto = function.proto;
     if (arguments != proto.parameters) [[unlikely]] {
-        const std::string count = std::to_string(proto.parameters) + (proto.parameters == 1 ? " argument" : " arguments");
+        const std::string count =
+            std::to_string(proto.parameters) + (proto.parameters == 1 ? " argument" : " arguments");
         return std::unexpected(wrong_count(proto.name.empty() ? "(lambda)" : proto.name, count, arguments));
     }
     Value* base = window + 1;
@@ -368,7 +417,8 @@ void Vm::pop_frame() noexcept {
     const Frame frame = frames_.back();
     for (Value* v = frame.base; v < frame.base + frame.proto->registers; ++v) v->reset();
     frames_.pop_back();
-    top_ = frames_.empty() ? frame.base - 1 : std::max(frame.base - 1, frames_.back().base + frames_.back().proto->registers);
+    top_ = frames_.empty() ? frame.base - 1
+                           : std::max(frame.base - 1, frames_.back().base + frames_.back().proto->registers);
     frame.function->release();
 }
 
@@ -376,8 +426,7 @@ Done Vm::call_value(Value* window, std::size_t arguments, const CallSite* site, 
     const bool labelled = site && !site->labels.empty();
     if (const auto* function = window[0].as<Function>()) {
         if (labelled) {
-            return fail(error_kind::kArguments, "Named arguments are only for built-in boxes",
-                        "pass them by position");
+            return fail(error_kind::kArguments, "Named arguments are only for built-in boxes", "pass them by position");
         }
         return push_frame(*function, window, arguments, result);
     }
@@ -406,6 +455,7 @@ Done Vm::invoke_method(Value* window, std::size_t arguments, const CallSite& sit
         }
         return push_frame(*method.script, window, arguments, result);
     }
+    if (method.native && method.native->calls_self) return call_value(window, arguments, &site, result);
     if (method.native) {
         site.cached_type = &type;
         site.cached = method.native;
@@ -416,7 +466,8 @@ Done Vm::invoke_method(Value* window, std::size_t arguments, const CallSite& sit
     if (window[0].is_object()) {
         if (Value field = window[0].as_object().callable_field(site.name); !field.is_undefined()) {
             if (!is_callable(field)) {
-                return fail(error_kind::kType, "'" + site.name->text() + "' holds " + type_name(field) + ", which cannot be called");
+                return fail(error_kind::kType,
+                            "'" + site.name->text() + "' holds " + type_name(field) + ", which cannot be called");
             }
             window[0] = std::move(field);
             return call_value(window, arguments, &site, result);
@@ -454,7 +505,8 @@ Result Vm::call_native(const NativeFunction& function, const Value& self, std::s
             if (place == placed.size()) {
                 std::vector<std::string_view> known;
                 for (const Name parameter : function.parameters) known.push_back(parameter->text());
-                return fail(error_kind::kArguments, function.name + " has no argument named '" + labels[i]->text() + "'",
+                return fail(error_kind::kArguments,
+                            function.name + " has no argument named '" + labels[i]->text() + "'",
                             did_you_mean(labels[i]->text(), known));
             }
             if (!placed[place].is_undefined()) {
@@ -470,7 +522,8 @@ Result Vm::call_native(const NativeFunction& function, const Value& self, std::s
     }
     for (std::size_t i = 0; i < function.least; ++i) {
         if (placed[i].is_undefined()) {
-            return fail(error_kind::kArguments, function.name + " needs the argument '" + function.parameters[i]->text() + "'");
+            return fail(error_kind::kArguments,
+                        function.name + " needs the argument '" + function.parameters[i]->text() + "'");
         }
     }
     NativeCall call(*this, function, self, placed);
@@ -479,7 +532,8 @@ Result Vm::call_native(const NativeFunction& function, const Value& self, std::s
 
 Done Vm::step() {
     if (steps_left_ == 0) {
-        ScriptError error(error_kind::kLimit, "The script took more than " + std::to_string(runtime_.limits().max_steps) + " steps",
+        ScriptError error(error_kind::kLimit,
+                          "The script took more than " + std::to_string(runtime_.limits().max_steps) + " steps",
                           "a step is a call or a turn of a loop; is there a loop that never ends?");
         error->is_fatal = true;
         return std::unexpected(std::move(error));
@@ -521,42 +575,42 @@ void Vm::unwind(std::size_t stop_depth) {
 // ---- the loop ----
 
 // Leaves the current operation with the error of an expected that failed.
-#define NYASH_CHECK(expression)                          \
+#define NYASH_CHECK(expression)                           \
     if (auto&& done = (expression); !done) [[unlikely]] { \
-        error = std::move(done.error());                 \
-        goto failed;                                     \
+        error = std::move(done.error());                  \
+        goto failed;                                      \
     }
-#define NYASH_STEP()                                                                              \
+#define NYASH_STEP()                                                                                \
     if (--steps_left_ == UINT64_MAX || interrupted_.load(std::memory_order_relaxed)) [[unlikely]] { \
-        ++steps_left_;                                                                            \
-        NYASH_CHECK(step())                                                                       \
+        ++steps_left_;                                                                              \
+        NYASH_CHECK(step())                                                                         \
     }
 // + - *: two Integers here, all else in arithmetic().
-#define NYASH_ARITHMETIC(symbol)                                                                          \
-    {                                                                                                     \
-        Value& left = const_cast<Value&>(rk(i.b));                                                        \
-        const Value& right = rk(i.c);                                                                     \
-        if (left.is_integer() && right.is_integer()) [[likely]] {                                         \
-            r[i.a].set_integer(wrap(bits(left.as_integer()) symbol bits(right.as_integer())));            \
-        } else if (left.is_float() && right.is_float()) {                                                 \
-            r[i.a] = Value::number(left.as_float() symbol right.as_float());                              \
-        } else {                                                                                          \
-            goto general_arithmetic;                                                                      \
-        }                                                                                                 \
-        break;                                                                                            \
+#define NYASH_ARITHMETIC(symbol)                                                               \
+    {                                                                                          \
+        Value& left = const_cast<Value&>(rk(i.b));                                             \
+        const Value& right = rk(i.c);                                                          \
+        if (left.is_integer() && right.is_integer()) [[likely]] {                              \
+            r[i.a].set_integer(wrap(bits(left.as_integer()) symbol bits(right.as_integer()))); \
+        } else if (left.is_float() && right.is_float()) {                                      \
+            r[i.a] = Value::number(left.as_float() symbol right.as_float());                   \
+        } else {                                                                               \
+            goto general_arithmetic;                                                           \
+        }                                                                                      \
+        break;                                                                                 \
     }
-#define NYASH_COMPARE(how, symbol)                                                    \
-    {                                                                                 \
-        const Value& left = rk(i.b);                                                  \
-        const Value& right = rk(i.c);                                                 \
-        if (left.is_integer() && right.is_integer()) [[likely]] {                     \
-            truth = left.as_integer() symbol right.as_integer();                      \
-        } else {                                                                      \
-            frame->pc = pc;                                                           \
-            auto compared = compare(how, left, right);                                \
-            NYASH_CHECK(compared)                                                     \
-            truth = *compared;                                                        \
-        }                                                                             \
+#define NYASH_COMPARE(how, symbol)                                \
+    {                                                             \
+        const Value& left = rk(i.b);                              \
+        const Value& right = rk(i.c);                             \
+        if (left.is_integer() && right.is_integer()) [[likely]] { \
+            truth = left.as_integer() symbol right.as_integer();  \
+        } else {                                                  \
+            frame->pc = pc;                                       \
+            auto compared = compare(how, left, right);            \
+            NYASH_CHECK(compared)                                 \
+            truth = *compared;                                    \
+        }                                                         \
     }
 
 Result Vm::run(std::size_t stop_depth) {
@@ -582,14 +636,30 @@ Result Vm::run(std::size_t stop_depth) {
         const Instruction i = *pc++;
         bool truth = false;
         switch (i.op) {
-            case Op::LoadConstant: r[i.a] = k[i.wide()]; break;
-            case Op::LoadInteger: r[i.a].set_integer(i.wide()); break;
-            case Op::LoadNull: r[i.a] = Value::null(); break;
-            case Op::LoadVoid: r[i.a] = Value::nothing(); break;
-            case Op::LoadTrue: r[i.a].set_boolean(true); break;
-            case Op::LoadFalse: r[i.a].set_boolean(false); break;
-            case Op::LoadMe: r[i.a] = r[-1]; break;
-            case Op::Move: r[i.a] = r[i.b]; break;
+            case Op::LoadConstant:
+                r[i.a] = k[i.wide()];
+                break;
+            case Op::LoadInteger:
+                r[i.a].set_integer(i.wide());
+                break;
+            case Op::LoadNull:
+                r[i.a] = Value::null();
+                break;
+            case Op::LoadVoid:
+                r[i.a] = Value::nothing();
+                break;
+            case Op::LoadTrue:
+                r[i.a].set_boolean(true);
+                break;
+            case Op::LoadFalse:
+                r[i.a].set_boolean(false);
+                break;
+            case Op::LoadMe:
+                r[i.a] = r[-1];
+                break;
+            case Op::Move:
+                r[i.a] = r[i.b];
+                break;
             case Op::Clear:
                 for (Value* v = r + i.a; v < r + i.a + i.b; ++v) v->reset();
                 break;
@@ -603,12 +673,24 @@ Result Vm::run(std::size_t stop_depth) {
                 r[i.a] = value;
                 break;
             }
-            case Op::SetGlobal: globals[i.b].variable = r[i.a]; break;
-            case Op::GetCapture: r[i.a] = frame->function->captures[i.b]->value; break;
-            case Op::SetCapture: frame->function->captures[i.b]->value = r[i.a]; break;
-            case Op::NewCell: r[i.a] = Value(make<Cell>(runtime_.heap(), runtime_.core().cell_type, std::move(r[i.a]))); break;
-            case Op::GetCell: r[i.a] = static_cast<Cell&>(r[i.b].as_object()).value; break;
-            case Op::SetCell: static_cast<Cell&>(r[i.b].as_object()).value = r[i.a]; break;
+            case Op::SetGlobal:
+                globals[i.b].variable = r[i.a];
+                break;
+            case Op::GetCapture:
+                r[i.a] = frame->function->captures[i.b]->value;
+                break;
+            case Op::SetCapture:
+                frame->function->captures[i.b]->value = r[i.a];
+                break;
+            case Op::NewCell:
+                r[i.a] = Value(make<Cell>(runtime_.heap(), runtime_.core().cell_type, std::move(r[i.a])));
+                break;
+            case Op::GetCell:
+                r[i.a] = static_cast<Cell&>(r[i.b].as_object()).value;
+                break;
+            case Op::SetCell:
+                static_cast<Cell&>(r[i.b].as_object()).value = r[i.a];
+                break;
 
             case Op::GetCreated:
             case Op::GetCreatedCell:
@@ -635,9 +717,12 @@ Result Vm::run(std::size_t stop_depth) {
                 break;
             }
 
-            case Op::Add: NYASH_ARITHMETIC(+)
-            case Op::Subtract: NYASH_ARITHMETIC(-)
-            case Op::Multiply: NYASH_ARITHMETIC(*)
+            case Op::Add:
+                NYASH_ARITHMETIC(+)
+            case Op::Subtract:
+                NYASH_ARITHMETIC(-)
+            case Op::Multiply:
+                NYASH_ARITHMETIC(*)
             case Op::Divide:
             case Op::Modulo:
             general_arithmetic: {
@@ -654,16 +739,33 @@ Result Vm::run(std::size_t stop_depth) {
                 r[i.a] = std::move(*result);
                 break;
             }
-            case Op::Not: r[i.a].set_boolean(!is_true(rk(i.b))); break;
-            case Op::Truth: r[i.a].set_boolean(is_true(rk(i.b))); break;
-            case Op::Equal: truth = equals(rk(i.b), rk(i.c)); r[i.a].set_boolean(truth); break;
-            case Op::NotEqual: truth = !equals(rk(i.b), rk(i.c)); r[i.a].set_boolean(truth); break;
-            case Op::Less: NYASH_COMPARE(Comparison::Less, <) r[i.a].set_boolean(truth); break;
-            case Op::LessEqual: NYASH_COMPARE(Comparison::LessEqual, <=) r[i.a].set_boolean(truth); break;
-            case Op::Greater: NYASH_COMPARE(Comparison::Greater, >) r[i.a].set_boolean(truth); break;
-            case Op::GreaterEqual: NYASH_COMPARE(Comparison::GreaterEqual, >=) r[i.a].set_boolean(truth); break;
+            case Op::Not:
+                r[i.a].set_boolean(!is_true(rk(i.b)));
+                break;
+            case Op::Equal:
+                truth = equals(rk(i.b), rk(i.c));
+                r[i.a].set_boolean(truth);
+                break;
+            case Op::NotEqual:
+                truth = !equals(rk(i.b), rk(i.c));
+                r[i.a].set_boolean(truth);
+                break;
+            case Op::Less:
+                NYASH_COMPARE(Comparison::Less, <) r[i.a].set_boolean(truth);
+                break;
+            case Op::LessEqual:
+                NYASH_COMPARE(Comparison::LessEqual, <=) r[i.a].set_boolean(truth);
+                break;
+            case Op::Greater:
+                NYASH_COMPARE(Comparison::Greater, >) r[i.a].set_boolean(truth);
+                break;
+            case Op::GreaterEqual:
+                NYASH_COMPARE(Comparison::GreaterEqual, >=) r[i.a].set_boolean(truth);
+                break;
 
-            case Op::Jump: pc += i.wide(); break;
+            case Op::Jump:
+                pc += i.wide();
+                break;
             case Op::JumpBack:
                 NYASH_STEP()
                 pc += i.wide();
@@ -677,18 +779,27 @@ Result Vm::run(std::size_t stop_depth) {
             case Op::TestEqual:
                 if (equals(rk(i.b), rk(i.c)) != (i.n != 0)) ++pc;
                 break;
-            case Op::TestLess: NYASH_COMPARE(Comparison::Less, <) if (truth != (i.n != 0)) ++pc; break;
-            case Op::TestLessEqual: NYASH_COMPARE(Comparison::LessEqual, <=) if (truth != (i.n != 0)) ++pc; break;
-            case Op::TestGreater: NYASH_COMPARE(Comparison::Greater, >) if (truth != (i.n != 0)) ++pc; break;
-            case Op::TestGreaterEqual: NYASH_COMPARE(Comparison::GreaterEqual, >=) if (truth != (i.n != 0)) ++pc; break;
+            case Op::TestLess:
+                NYASH_COMPARE(Comparison::Less, <) if (truth != (i.n != 0))++ pc;
+                break;
+            case Op::TestLessEqual:
+                NYASH_COMPARE(Comparison::LessEqual, <=) if (truth != (i.n != 0))++ pc;
+                break;
+            case Op::TestGreater:
+                NYASH_COMPARE(Comparison::Greater, >) if (truth != (i.n != 0))++ pc;
+                break;
+            case Op::TestGreaterEqual:
+                NYASH_COMPARE(Comparison::GreaterEqual, >=) if (truth != (i.n != 0))++ pc;
+                break;
 
             case Op::NewFunction: {
                 const Proto& proto = *frame->proto->lambdas[i.b];
                 auto function = make<Function>(runtime_.heap(), runtime_.core().function_type, proto);
                 function->captures.reserve(proto.captures.size());
                 for (const auto& from : proto.captures) {
-                    function->captures.push_back(from.from_register ? Ref<Cell>(static_cast<Cell*>(&r[from.index].as_object()))
-                                                                    : frame->function->captures[from.index]);
+                    function->captures.push_back(from.from_register
+                                                     ? Ref<Cell>(static_cast<Cell*>(&r[from.index].as_object()))
+                                                     : frame->function->captures[from.index]);
                 }
                 r[i.a] = Value(function);
                 break;
@@ -708,8 +819,12 @@ Result Vm::run(std::size_t stop_depth) {
                 for (Value* v = r + i.b; v < r + i.b + i.n; ++v) items.push_back(std::move(*v));
                 break;
             }
-            case Op::NewMap: r[i.a] = Value(runtime_.map()); break;
-            case Op::PutEntry: static_cast<Map&>(r[i.a].as_object()).set(rk(i.b).as_string(), rk(i.c)); break;
+            case Op::NewMap:
+                r[i.a] = Value(runtime_.map());
+                break;
+            case Op::PutEntry:
+                static_cast<Map&>(r[i.a].as_object()).set(rk(i.b).as_string(), rk(i.c));
+                break;
 
             case Op::GetField: {
                 frame->pc = pc;
@@ -763,8 +878,8 @@ Result Vm::run(std::size_t stop_depth) {
                 Value* window = r + i.b;
                 if (site.cached_type == &runtime_.type_of(*window)) {
                     const Value self = *window;
-                    auto result = call_native(*static_cast<const NativeFunction*>(site.cached), self,
-                                              {window + 1, i.n}, site.labels);
+                    auto result = call_native(*static_cast<const NativeFunction*>(site.cached), self, {window + 1, i.n},
+                                              site.labels);
                     NYASH_CHECK(result)
                     r[i.a] = std::move(*result);
                     break;

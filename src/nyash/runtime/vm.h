@@ -47,6 +47,8 @@ public:
     // What operators do, for native code.
     static bool is_true(const Value& value) noexcept;
     static bool equals(const Value& a, const Value& b);
+    // Two numbers or two strings, or TypeError.
+    std::expected<bool, ScriptError> compare(Comparison how, const Value& a, const Value& b) const;
     std::expected<std::string, ScriptError> to_text(const Value& value);
     std::expected<Ref<String>, ScriptError> to_string(const Value& value);
     // A string value, or LimitExceeded.
@@ -93,7 +95,6 @@ private:
 
     Result arithmetic(Op op, Value& left, const Value& right, bool may_reuse_left);
     Result negate(const Value& operand) const;
-    std::expected<bool, ScriptError> compare(Comparison how, const Value& a, const Value& b) const;
     Done step();
     Done print(std::span<const Value> values);
 

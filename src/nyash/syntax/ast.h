@@ -22,8 +22,28 @@ struct BoxNode;
 // ---- expressions ----
 
 enum class ExprKind : std::uint8_t {
-    Null, Void, Bool, Integer, Float, String, Name, Me, Unary, Binary, Logical, Ternary, Await, Call, MethodCall, Field,
-    Index, New, ParentCall, Lambda, Array, Object,
+    Null,
+    Void,
+    Bool,
+    Integer,
+    Float,
+    String,
+    Name,
+    Me,
+    Unary,
+    Binary,
+    Logical,
+    Ternary,
+    Await,
+    Call,
+    MethodCall,
+    Field,
+    Index,
+    New,
+    ParentCall,
+    Lambda,
+    Array,
+    Object,
 };
 
 struct Expr {
@@ -64,7 +84,18 @@ struct UnaryExpr final : Expr {
 };
 
 enum class BinaryOp : std::uint8_t {
-    Add, Subtract, Multiply, Divide, Modulo, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, Channel,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Channel,
 };
 std::string_view spelling(BinaryOp op);
 struct BinaryExpr final : Expr {  // span: the whole; op_span: the operator alone
@@ -160,8 +191,26 @@ struct ObjectExpr final : Expr {
 // ---- statements ----
 
 enum class StmtKind : std::uint8_t {
-    Expression, Assign, Local, Global, If, Loop, Break, Continue, Return, Print, Block, Function, StaticFunction, Box,
-    Interface, Nowait, Include, Using, Try, Throw,
+    Expression,
+    Assign,
+    Local,
+    Global,
+    If,
+    Loop,
+    Break,
+    Continue,
+    Return,
+    Print,
+    Block,
+    Function,
+    StaticFunction,
+    Box,
+    Interface,
+    Nowait,
+    Include,
+    Using,
+    Try,
+    Throw,
 };
 
 struct Stmt {
@@ -306,7 +355,7 @@ struct BoxNode final : Stmt {
     std::vector<NameRef> interfaces;
     std::vector<FieldDecl> fields;
     std::vector<MethodDecl> methods;
-    bool restricts_visibility = false;                     // has a public{} or private{} block
+    bool restricts_visibility = false;  // has a public{} or private{} block
     std::vector<std::unique_ptr<FunctionNode>> static_blocks;
 };
 

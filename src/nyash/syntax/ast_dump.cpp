@@ -66,28 +66,31 @@ private:
     }
 
     void box(const BoxNode& n) {
-        node((n.is_static ? "static box " : "box ") + n.name + list("from", n.parents) + list("interface", n.interfaces), [&] {
-            for (const auto& field : n.fields) {
-                using Visibility = FieldDecl::Visibility;
-                const std::string visibility = field.visibility == Visibility::Public    ? "public "
-                                               : field.visibility == Visibility::Private ? "private "
-                                                                                         : "";
-                line(visibility + (field.is_weak ? "weak " : "") + "field " + field.name);
-                if (field.initializer) nested([&] { body(field.initializer->body); });
-            }
-            for (const auto& method : n.methods) {
-                const std::string what = method.role == MethodDecl::Role::Constructor    ? "constructor"
-                                         : method.role == MethodDecl::Role::StaticMethod ? "static method"
-                                                                                         : "method";
-                function((method.is_override ? "override " : "") + what, *method.function);
-            }
-            for (const auto& block : n.static_blocks) labelled("static", block->body);
-        });
+        node(
+            (n.is_static ? "static box " : "box ") + n.name + list("from", n.parents) + list("interface", n.interfaces),
+            [&] {
+                for (const auto& field : n.fields) {
+                    using Visibility = FieldDecl::Visibility;
+                    const std::string visibility = field.visibility == Visibility::Public    ? "public "
+                                                   : field.visibility == Visibility::Private ? "private "
+                                                                                             : "";
+                    line(visibility + (field.is_weak ? "weak " : "") + "field " + field.name);
+                    if (field.initializer) nested([&] { body(field.initializer->body); });
+                }
+                for (const auto& method : n.methods) {
+                    const std::string what = method.role == MethodDecl::Role::Constructor    ? "constructor"
+                                             : method.role == MethodDecl::Role::StaticMethod ? "static method"
+                                                                                             : "method";
+                    function((method.is_override ? "override " : "") + what, *method.function);
+                }
+                for (const auto& block : n.static_blocks) labelled("static", block->body);
+            });
     }
 
     void statement(const Stmt& stmt) {
         switch (stmt.kind) {
-            case StmtKind::Expression: return expression(*static_cast<const ExpressionStmt&>(stmt).expr);
+            case StmtKind::Expression:
+                return expression(*static_cast<const ExpressionStmt&>(stmt).expr);
             case StmtKind::Assign: {
                 const auto& n = static_cast<const AssignStmt&>(stmt);
                 return node("assign " + (n.op ? std::string(spelling(*n.op)) : "") + "=", [&] {
@@ -126,8 +129,10 @@ private:
                     labelled("do", n.body);
                 });
             }
-            case StmtKind::Break: return line("break");
-            case StmtKind::Continue: return line("continue");
+            case StmtKind::Break:
+                return line("break");
+            case StmtKind::Continue:
+                return line("continue");
             case StmtKind::Return:
                 return node("return", [&] {
                     if (const auto& value = static_cast<const ReturnStmt&>(stmt).value) expression(*value);
@@ -136,13 +141,16 @@ private:
                 return node("print", [&] {
                     for (const auto& value : static_cast<const PrintStmt&>(stmt).values) expression(*value);
                 });
-            case StmtKind::Block: return labelled("block", static_cast<const BlockStmt&>(stmt).body);
-            case StmtKind::Function: return function("function", *static_cast<const FunctionStmt&>(stmt).function);
+            case StmtKind::Block:
+                return labelled("block", static_cast<const BlockStmt&>(stmt).body);
+            case StmtKind::Function:
+                return function("function", *static_cast<const FunctionStmt&>(stmt).function);
             case StmtKind::StaticFunction: {
                 const auto& n = static_cast<const FunctionStmt&>(stmt);
                 return function("static function of " + n.owner + ":", *n.function);
             }
-            case StmtKind::Box: return box(static_cast<const BoxNode&>(stmt));
+            case StmtKind::Box:
+                return box(static_cast<const BoxNode&>(stmt));
             case StmtKind::Interface: {
                 const auto& n = static_cast<const InterfaceStmt&>(stmt);
                 return node("interface " + n.name, [&] {
@@ -153,7 +161,8 @@ private:
                 const auto& n = static_cast<const NowaitStmt&>(stmt);
                 return node("nowait " + n.target->name, [&] { expression(*n.value); });
             }
-            case StmtKind::Include: return line("include " + quoted(static_cast<const IncludeStmt&>(stmt).path));
+            case StmtKind::Include:
+                return line("include " + quoted(static_cast<const IncludeStmt&>(stmt).path));
             case StmtKind::Using: {
                 const auto& n = static_cast<const UsingStmt&>(stmt);
                 return line("using " + n.name + (n.alias.empty() ? "" : " as " + n.alias));
@@ -170,7 +179,8 @@ private:
                 if (n.has_finally) labelled("finally", n.finally);
                 return;
             }
-            case StmtKind::Throw: return node("throw", [&] { expression(*static_cast<const ThrowStmt&>(stmt).value); });
+            case StmtKind::Throw:
+                return node("throw", [&] { expression(*static_cast<const ThrowStmt&>(stmt).value); });
         }
     }
 
@@ -186,19 +196,28 @@ private:
 
     void expression(const Expr& expr) {
         switch (expr.kind) {
-            case ExprKind::Null: return line("null");
-            case ExprKind::Void: return line("void");
-            case ExprKind::Me: return line("me");
-            case ExprKind::Bool: return line(static_cast<const LiteralExpr&>(expr).boolean ? "true" : "false");
-            case ExprKind::Integer: return line(std::to_string(static_cast<const LiteralExpr&>(expr).integer));
-            case ExprKind::Float: return line("float " + std::to_string(static_cast<const LiteralExpr&>(expr).number));
-            case ExprKind::String: return line(quoted(static_cast<const LiteralExpr&>(expr).text));
-            case ExprKind::Name: return line("name " + static_cast<const NameExpr&>(expr).name);
+            case ExprKind::Null:
+                return line("null");
+            case ExprKind::Void:
+                return line("void");
+            case ExprKind::Me:
+                return line("me");
+            case ExprKind::Bool:
+                return line(static_cast<const LiteralExpr&>(expr).boolean ? "true" : "false");
+            case ExprKind::Integer:
+                return line(std::to_string(static_cast<const LiteralExpr&>(expr).integer));
+            case ExprKind::Float:
+                return line("float " + std::to_string(static_cast<const LiteralExpr&>(expr).number));
+            case ExprKind::String:
+                return line(quoted(static_cast<const LiteralExpr&>(expr).text));
+            case ExprKind::Name:
+                return line("name " + static_cast<const NameExpr&>(expr).name);
             case ExprKind::Unary: {
                 const auto& n = static_cast<const UnaryExpr&>(expr);
                 return node(n.op == UnaryOp::Not ? "not" : "negate", [&] { expression(*n.operand); });
             }
-            case ExprKind::Await: return node("await", [&] { expression(*static_cast<const AwaitExpr&>(expr).operand); });
+            case ExprKind::Await:
+                return node("await", [&] { expression(*static_cast<const AwaitExpr&>(expr).operand); });
             case ExprKind::Binary: {
                 const auto& n = static_cast<const BinaryExpr&>(expr);
                 return node(std::string(spelling(n.op)), [&] {
@@ -254,7 +273,8 @@ private:
                 const auto& n = static_cast<const ParentCallExpr&>(expr);
                 return node("from " + n.parent + "." + n.method, [&] { arguments(n.arguments); });
             }
-            case ExprKind::Lambda: return function("function", *static_cast<const LambdaExpr&>(expr).function);
+            case ExprKind::Lambda:
+                return function("function", *static_cast<const LambdaExpr&>(expr).function);
             case ExprKind::Array:
                 return node("array", [&] {
                     for (const auto& item : static_cast<const ArrayExpr&>(expr).items) expression(*item);

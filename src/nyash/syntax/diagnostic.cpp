@@ -50,7 +50,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         for (std::size_t j = 1; j <= b.size(); ++j) {
             const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
             row[j] = std::min({previous[j] + 1, row[j - 1] + 1, previous[j - 1] + change});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], older[j - 2] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = std::min(row[j], older[j - 2] + 1);
         }
         older.swap(previous);
         previous.swap(row);
@@ -80,7 +81,8 @@ std::string render(const Source& source, const Diagnostic& diagnostic) {
     const std::size_t start = std::min<std::size_t>(diagnostic.span.offset - source.line_start(at.line), line.size());
     if (start < kMaxLineShown) {
         const std::string_view shown = line.substr(0, unicode::offset_of(line, kMaxLineShown));
-        const std::size_t length = std::min<std::size_t>(diagnostic.span.length, shown.size() - std::min(start, shown.size()));
+        const std::size_t length =
+            std::min<std::size_t>(diagnostic.span.length, shown.size() - std::min(start, shown.size()));
         const std::string_view marked = shown.substr(std::min(start, shown.size()), length);
         out += " " + margin + " |\n";
         out += " " + number + " | " + printable(shown) + "\n";

@@ -13,16 +13,44 @@ namespace {
 const std::unordered_map<std::string_view, TokenKind>& keywords() {
     using enum TokenKind;
     static const std::unordered_map<std::string_view, TokenKind> table{
-        {"box", Box},         {"global", Global},   {"singleton", Singleton}, {"new", New},
-        {"if", If},           {"else", Else},       {"loop", Loop},           {"break", Break},
-        {"return", Return},   {"function", Function}, {"fn", Function},       {"print", Print},
-        {"this", Me},         {"me", Me},           {"init", Init},           {"pack", Pack},
-        {"birth", Birth},     {"nowait", Nowait},   {"await", Await},         {"interface", Interface},
-        {"include", Include}, {"try", Try},         {"catch", Catch},         {"finally", Finally},
-        {"throw", Throw},     {"local", Local},     {"static", Static},       {"outbox", Outbox},
-        {"not", Not},         {"override", Override}, {"from", From},         {"weak", Weak},
-        {"using", Using},     {"and", AndAnd},      {"or", OrOr},             {"true", True},
-        {"false", False},     {"null", Null},
+        {"box", Box},
+        {"global", Global},
+        {"singleton", Singleton},
+        {"new", New},
+        {"if", If},
+        {"else", Else},
+        {"loop", Loop},
+        {"break", Break},
+        {"return", Return},
+        {"function", Function},
+        {"fn", Function},
+        {"print", Print},
+        {"this", Me},
+        {"me", Me},
+        {"init", Init},
+        {"pack", Pack},
+        {"birth", Birth},
+        {"nowait", Nowait},
+        {"await", Await},
+        {"interface", Interface},
+        {"include", Include},
+        {"try", Try},
+        {"catch", Catch},
+        {"finally", Finally},
+        {"throw", Throw},
+        {"local", Local},
+        {"static", Static},
+        {"outbox", Outbox},
+        {"not", Not},
+        {"override", Override},
+        {"from", From},
+        {"weak", Weak},
+        {"using", Using},
+        {"and", AndAnd},
+        {"or", OrOr},
+        {"true", True},
+        {"false", False},
+        {"null", Null},
     };
     return table;
 }
@@ -34,32 +62,34 @@ struct Operator {
 
 // Longest first, so that the first match is the longest.
 constexpr auto kOperators = std::to_array<Operator>({
-    {">>", TokenKind::ShiftRight},   {"==", TokenKind::EqualEqual},   {"!=", TokenKind::NotEqual},
-    {"<=", TokenKind::LessEqual},    {">=", TokenKind::GreaterEqual}, {"&&", TokenKind::AndAnd},
-    {"||", TokenKind::OrOr},         {"+=", TokenKind::PlusEqual},    {"-=", TokenKind::MinusEqual},
-    {"*=", TokenKind::StarEqual},    {"/=", TokenKind::SlashEqual},   {"=>", TokenKind::FatArrow},
-    {"<", TokenKind::Less},          {">", TokenKind::Greater},       {"=", TokenKind::Equal},
-    {"+", TokenKind::Plus},          {"-", TokenKind::Minus},         {"*", TokenKind::Star},
-    {"/", TokenKind::Slash},         {"%", TokenKind::Percent},       {".", TokenKind::Dot},
-    {"(", TokenKind::LeftParen},     {")", TokenKind::RightParen},    {"{", TokenKind::LeftBrace},
-    {"}", TokenKind::RightBrace},    {",", TokenKind::Comma},         {":", TokenKind::Colon},
-    {"[", TokenKind::LeftBracket},   {"]", TokenKind::RightBracket},  {";", TokenKind::Newline},
-    {"!", TokenKind::Bang},          {"?", TokenKind::Question},
+    {">>", TokenKind::ShiftRight}, {"==", TokenKind::EqualEqual},   {"!=", TokenKind::NotEqual},
+    {"<=", TokenKind::LessEqual},  {">=", TokenKind::GreaterEqual}, {"&&", TokenKind::AndAnd},
+    {"||", TokenKind::OrOr},       {"+=", TokenKind::PlusEqual},    {"-=", TokenKind::MinusEqual},
+    {"*=", TokenKind::StarEqual},  {"/=", TokenKind::SlashEqual},   {"=>", TokenKind::FatArrow},
+    {"<", TokenKind::Less},        {">", TokenKind::Greater},       {"=", TokenKind::Equal},
+    {"+", TokenKind::Plus},        {"-", TokenKind::Minus},         {"*", TokenKind::Star},
+    {"/", TokenKind::Slash},       {"%", TokenKind::Percent},       {".", TokenKind::Dot},
+    {"(", TokenKind::LeftParen},   {")", TokenKind::RightParen},    {"{", TokenKind::LeftBrace},
+    {"}", TokenKind::RightBrace},  {",", TokenKind::Comma},         {":", TokenKind::Colon},
+    {"[", TokenKind::LeftBracket}, {"]", TokenKind::RightBracket},  {";", TokenKind::Newline},
+    {"!", TokenKind::Bang},        {"?", TokenKind::Question},
 });
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 class Lexer {
 public:
-    explicit Lexer(const Source& source) : source_(source), text_(source.text()) {}
+    explicit Lexer(const Source& source) : text_(source.text()) {}
 
     std::expected<std::vector<Token>, Diagnostic> run() {
         if (text_.size() > kMaxSourceBytes) {
             return std::unexpected(Diagnostic{"The source text is too long", {}, "at most 256 MiB are read", {}});
         }
         if (auto bad = unicode::first_invalid(text_)) {
-            return std::unexpected(Diagnostic{"The source text is not valid UTF-8", span(*bad, *bad + 1),
-                                              "save the file as UTF-8", {}});
+            return std::unexpected(
+                Diagnostic{"The source text is not valid UTF-8", span(*bad, *bad + 1), "save the file as UTF-8", {}});
         }
         if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;  // byte order mark
         while (!error_ && at_ < text_.size()) next();
@@ -186,14 +216,32 @@ private:
         const char c = peek();
         if (at_ < text_.size()) ++at_;
         switch (c) {
-            case 'n': value += '\n'; return true;
-            case 't': value += '\t'; return true;
-            case 'r': value += '\r'; return true;
-            case 'b': value += '\b'; return true;
-            case 'f': value += '\f'; return true;
-            case '0': value += '\0'; return true;
-            case '\\': case '"': case '\'': case '/': value += c; return true;
-            case 'u': return unicode_escape(value);
+            case 'n':
+                value += '\n';
+                return true;
+            case 't':
+                value += '\t';
+                return true;
+            case 'r':
+                value += '\r';
+                return true;
+            case 'b':
+                value += '\b';
+                return true;
+            case 'f':
+                value += '\f';
+                return true;
+            case '0':
+                value += '\0';
+                return true;
+            case '\\':
+            case '"':
+            case '\'':
+            case '/':
+                value += c;
+                return true;
+            case 'u':
+                return unicode_escape(value);
             default:
                 value += '\\';
                 // At the very end of the text there is no character; the missing quote is reported next.
@@ -223,7 +271,8 @@ private:
             c = paired ? std::optional<char32_t>(0x10000 + ((*c - 0xD800) << 10U) + (*low - 0xDC00)) : std::nullopt;
         }
         if (!c || (*c >= 0xD800 && *c <= 0xDFFF)) {
-            fail("Invalid \\u escape", start, std::min(start + 6, text_.size()), "write four hex digits, as in \"\\u00e9\"");
+            fail("Invalid \\u escape", start, std::min(start + 6, text_.size()),
+                 "write four hex digits, as in \"\\u00e9\"");
             return false;
         }
         unicode::append(value, *c);
@@ -269,13 +318,23 @@ private:
         if (tokens_.empty()) return true;
         switch (tokens_.back().kind) {
             using enum TokenKind;
-            case Identifier: case Integer: case Float: case String: case RightParen: case RightBracket:
-            case RightBrace: case Me: case True: case False: case Null: return false;
-            default: return true;
+            case Identifier:
+            case Integer:
+            case Float:
+            case String:
+            case RightParen:
+            case RightBracket:
+            case RightBrace:
+            case Me:
+            case True:
+            case False:
+            case Null:
+                return false;
+            default:
+                return true;
         }
     }
 
-    const Source& source_;
     std::string_view text_;
     std::size_t at_ = 0;
     std::vector<Token> tokens_;

@@ -93,7 +93,8 @@ private:
     // A name. Keywords are names after `.`, as parameters, keys and labels (LANGUAGE, 1).
     Token& name(std::string_view where) {
         if (!at(TokenKind::Identifier)) {
-            if (current().is_word) fail("Expected a name " + std::string(where) + ", found the keyword '" + current().text + "'");
+            if (current().is_word)
+                fail("Expected a name " + std::string(where) + ", found the keyword '" + current().text + "'");
             fail_expected("a name", where);
         }
         return advance();
@@ -135,16 +136,19 @@ private:
         bool outer_;
     };
 
-    // Gives a node its height, and refuses towers.
-    template <class Node>
-    std::unique_ptr<Node> raised(std::unique_ptr<Node> node, std::initializer_list<const Expr*> below) {
-        for (const Expr* child : below) {
-            if (child) node->height = std::max<std::uint16_t>(node->height, static_cast<std::uint16_t>(child->height + 1));
-        }
-        if (node->height > kMaxChainLength) {
-            fail_at(node->span, "The expression is too long (more than " + std::to_string(kMaxChainLength) + " steps)",
+    // Lifts a node above another one below it, and refuses towers.
+    void raise(Expr& node, const Expr* below) {
+        if (!below) return;
+        node.height = std::max<std::uint16_t>(node.height, static_cast<std::uint16_t>(below->height + 1));
+        if (node.height > kMaxChainLength) {
+            fail_at(node.span, "The expression is too long (more than " + std::to_string(kMaxChainLength) + " steps)",
                     "split it into several statements");
         }
+    }
+    // A finished node, above those named.
+    template <class Node>
+    std::unique_ptr<Node> raised(std::unique_ptr<Node> node, std::initializer_list<const Expr*> below) {
+        for (const Expr* child : below) raise(*node, child);
         return node;
     }
 
@@ -170,36 +174,57 @@ private:
         Nesting nesting(*this);
         const Token& first = current();
         switch (first.kind) {
-            case TokenKind::Box: return box(false);
-            case TokenKind::Static: return static_declaration();
-            case TokenKind::Interface: return interface();
+            case TokenKind::Box:
+                return box(false);
+            case TokenKind::Static:
+                return static_declaration();
+            case TokenKind::Interface:
+                return interface();
             case TokenKind::Function:
                 if (following().kind == TokenKind::LeftParen) break;  // a lambda
                 return function_declaration();
-            case TokenKind::Global: return global();
+            case TokenKind::Global:
+                return global();
             case TokenKind::Local:
-            case TokenKind::Outbox: return local();
-            case TokenKind::If: return if_statement();
-            case TokenKind::Loop: return loop();
-            case TokenKind::Break: return std::make_unique<SimpleStmt>(StmtKind::Break, advance().span);
-            case TokenKind::Return: return return_statement();
-            case TokenKind::Print: return print();
-            case TokenKind::Nowait: return nowait();
-            case TokenKind::Include: return include();
-            case TokenKind::Using: return using_statement();
-            case TokenKind::Try: return try_statement();
-            case TokenKind::Throw: return throw_statement();
-            case TokenKind::LeftBrace: return block_statement();
-            case TokenKind::Singleton: fail("'singleton' is a reserved word and has no meaning");
-            case TokenKind::Else: fail("'else' without an 'if' before it");
-            case TokenKind::Catch: fail("'catch' without a 'try' before it");
-            case TokenKind::Finally: fail("'finally' without a 'try' before it");
+            case TokenKind::Outbox:
+                return local();
+            case TokenKind::If:
+                return if_statement();
+            case TokenKind::Loop:
+                return loop();
+            case TokenKind::Break:
+                return std::make_unique<SimpleStmt>(StmtKind::Break, advance().span);
+            case TokenKind::Return:
+                return return_statement();
+            case TokenKind::Print:
+                return print();
+            case TokenKind::Nowait:
+                return nowait();
+            case TokenKind::Include:
+                return include();
+            case TokenKind::Using:
+                return using_statement();
+            case TokenKind::Try:
+                return try_statement();
+            case TokenKind::Throw:
+                return throw_statement();
+            case TokenKind::LeftBrace:
+                return block_statement();
+            case TokenKind::Singleton:
+                fail("'singleton' is a reserved word and has no meaning");
+            case TokenKind::Else:
+                fail("'else' without an 'if' before it");
+            case TokenKind::Catch:
+                fail("'catch' without a 'try' before it");
+            case TokenKind::Finally:
+                fail("'finally' without a 'try' before it");
             case TokenKind::Identifier:
                 if (first.text == "continue" && ends_statement(following().kind)) {
                     return std::make_unique<SimpleStmt>(StmtKind::Continue, advance().span);
                 }
                 break;
-            default: break;
+            default:
+                break;
         }
         return assignment_or_expression();
     }
@@ -212,12 +237,22 @@ private:
         auto target = expression();
         std::optional<BinaryOp> op;
         switch (current().kind) {
-            case TokenKind::Equal: break;
-            case TokenKind::PlusEqual: op = BinaryOp::Add; break;
-            case TokenKind::MinusEqual: op = BinaryOp::Subtract; break;
-            case TokenKind::StarEqual: op = BinaryOp::Multiply; break;
-            case TokenKind::SlashEqual: op = BinaryOp::Divide; break;
-            default: return std::make_unique<ExpressionStmt>(std::move(target));
+            case TokenKind::Equal:
+                break;
+            case TokenKind::PlusEqual:
+                op = BinaryOp::Add;
+                break;
+            case TokenKind::MinusEqual:
+                op = BinaryOp::Subtract;
+                break;
+            case TokenKind::StarEqual:
+                op = BinaryOp::Multiply;
+                break;
+            case TokenKind::SlashEqual:
+                op = BinaryOp::Divide;
+                break;
+            default:
+                return std::make_unique<ExpressionStmt>(std::move(target));
         }
         const auto kind = target->kind;
         if (kind != ExprKind::Name && kind != ExprKind::Field && kind != ExprKind::Index) {
@@ -401,7 +436,8 @@ private:
             const auto same = [&](const Parameter& p) { return p.name == id.text; };
             if (std::ranges::any_of(list, same)) fail_at(id.span, "The parameter '" + id.text + "' is named twice");
             list.push_back({id.text, id.span, nullptr});
-            if (list.size() > kMaxParameters) fail_at(id.span, "Too many parameters (more than 200)", "pass an array or a map");
+            if (list.size() > kMaxParameters)
+                fail_at(id.span, "Too many parameters (more than 200)", "pass an array or a map");
             if (accept(TokenKind::Colon)) type();
             if (!at(TokenKind::RightParen)) expect(TokenKind::Comma, "between the parameters");
         }
@@ -490,7 +526,8 @@ private:
         node->name = id.text;
         node->name_span = id.span;
         if (accept(TokenKind::Less)) {
-            for (auto& parameter : name_list("as a type parameter")) node->type_parameters.push_back(std::move(parameter.name));
+            for (auto& parameter : name_list("as a type parameter"))
+                node->type_parameters.push_back(std::move(parameter.name));
             expect(TokenKind::Greater, "after the type parameters");
         }
         if (accept(TokenKind::From) || accept(TokenKind::Colon)) node->parents = name_list("of a parent box");
@@ -560,8 +597,8 @@ private:
             return field(node, false);
         }
         const Token& id = advance();
-        const bool constructs = id.text == "birth" || id.text == "init" || id.text == "pack" || id.text == "constructor" ||
-                                id.text == node.name;
+        const bool constructs = id.text == "birth" || id.text == "init" || id.text == "pack" ||
+                                id.text == "constructor" || id.text == node.name;
         if (constructs && method.role == MethodDecl::Role::Method) method.role = MethodDecl::Role::Constructor;
         method.function = function_rest(id.text, id.span);
         node.methods.push_back(std::move(method));
@@ -620,7 +657,8 @@ private:
         auto* c = condition.get();
         auto* t = then.get();
         auto* o = otherwise.get();
-        return raised(std::make_unique<TernaryExpr>(std::move(condition), std::move(then), std::move(otherwise), span), {c, t, o});
+        return raised(std::make_unique<TernaryExpr>(std::move(condition), std::move(then), std::move(otherwise), span),
+                      {c, t, o});
     }
 
     struct Infix {
@@ -632,21 +670,36 @@ private:
 
     static Infix infix(TokenKind kind) {
         switch (kind) {
-            case TokenKind::OrOr: return {1, true, false, {}};
-            case TokenKind::AndAnd: return {2, true, true, {}};
-            case TokenKind::EqualEqual: return {3, false, false, BinaryOp::Equal};
-            case TokenKind::NotEqual: return {3, false, false, BinaryOp::NotEqual};
-            case TokenKind::Less: return {4, false, false, BinaryOp::Less};
-            case TokenKind::LessEqual: return {4, false, false, BinaryOp::LessEqual};
-            case TokenKind::Greater: return {4, false, false, BinaryOp::Greater};
-            case TokenKind::GreaterEqual: return {4, false, false, BinaryOp::GreaterEqual};
-            case TokenKind::Plus: return {5, false, false, BinaryOp::Add};
-            case TokenKind::Minus: return {5, false, false, BinaryOp::Subtract};
-            case TokenKind::ShiftRight: return {5, false, false, BinaryOp::Channel};
-            case TokenKind::Star: return {6, false, false, BinaryOp::Multiply};
-            case TokenKind::Slash: return {6, false, false, BinaryOp::Divide};
-            case TokenKind::Percent: return {6, false, false, BinaryOp::Modulo};
-            default: return {};
+            case TokenKind::OrOr:
+                return {1, true, false, {}};
+            case TokenKind::AndAnd:
+                return {2, true, true, {}};
+            case TokenKind::EqualEqual:
+                return {3, false, false, BinaryOp::Equal};
+            case TokenKind::NotEqual:
+                return {3, false, false, BinaryOp::NotEqual};
+            case TokenKind::Less:
+                return {4, false, false, BinaryOp::Less};
+            case TokenKind::LessEqual:
+                return {4, false, false, BinaryOp::LessEqual};
+            case TokenKind::Greater:
+                return {4, false, false, BinaryOp::Greater};
+            case TokenKind::GreaterEqual:
+                return {4, false, false, BinaryOp::GreaterEqual};
+            case TokenKind::Plus:
+                return {5, false, false, BinaryOp::Add};
+            case TokenKind::Minus:
+                return {5, false, false, BinaryOp::Subtract};
+            case TokenKind::ShiftRight:
+                return {5, false, false, BinaryOp::Channel};
+            case TokenKind::Star:
+                return {6, false, false, BinaryOp::Multiply};
+            case TokenKind::Slash:
+                return {6, false, false, BinaryOp::Divide};
+            case TokenKind::Percent:
+                return {6, false, false, BinaryOp::Modulo};
+            default:
+                return {};
         }
     }
 
@@ -663,9 +716,11 @@ private:
             auto* l = left.get();
             auto* r = right.get();
             if (op.is_logical) {
-                left = raised(std::make_unique<LogicalExpr>(op.is_and, std::move(left), std::move(right), span), {l, r});
+                left =
+                    raised(std::make_unique<LogicalExpr>(op.is_and, std::move(left), std::move(right), span), {l, r});
             } else {
-                left = raised(std::make_unique<BinaryExpr>(op.op, std::move(left), std::move(right), span, op_span), {l, r});
+                left = raised(std::make_unique<BinaryExpr>(op.op, std::move(left), std::move(right), span, op_span),
+                              {l, r});
             }
         }
     }
@@ -711,7 +766,8 @@ private:
                     expect(TokenKind::RightBracket, "after the index");
                 }
                 auto* i = index.get();
-                expr = raised(std::make_unique<IndexExpr>(std::move(expr), std::move(index), start.to(last_)), {object, i});
+                expr = raised(std::make_unique<IndexExpr>(std::move(expr), std::move(index), start.to(last_)),
+                              {object, i});
             } else {
                 return expr;
             }
@@ -732,14 +788,17 @@ private:
             call->span = start.to(last_);
             return with_arguments(std::move(call), o);
         }
-        return raised(std::make_unique<FieldExpr>(std::move(object), std::move(member_name), start.to(name_span), name_span), {o});
+        return raised(
+            std::make_unique<FieldExpr>(std::move(object), std::move(member_name), start.to(name_span), name_span),
+            {o});
     }
 
     // Height over a call's arguments as well as what is called.
     template <class Call>
     ExprPtr with_arguments(std::unique_ptr<Call> call, const Expr* called) {
-        for (const auto& argument : call->arguments) call = raised(std::move(call), {argument.value.get()});
-        return raised(std::move(call), {called});
+        for (const auto& argument : call->arguments) raise(*call, argument.value.get());
+        raise(*call, called);
+        return call;
     }
 
     void limit_arguments(std::size_t count) {
@@ -787,35 +846,50 @@ private:
 
     ExprPtr primary() {
         switch (current().kind) {
-            case TokenKind::String: return literal(ExprKind::String);
-            case TokenKind::Integer: return literal(ExprKind::Integer);
-            case TokenKind::Float: return literal(ExprKind::Float);
+            case TokenKind::String:
+                return literal(ExprKind::String);
+            case TokenKind::Integer:
+                return literal(ExprKind::Integer);
+            case TokenKind::Float:
+                return literal(ExprKind::Float);
             case TokenKind::True:
-            case TokenKind::False: return literal(ExprKind::Bool);
-            case TokenKind::Null: return literal(ExprKind::Null);
-            case TokenKind::Me: return literal(ExprKind::Me);
+            case TokenKind::False:
+                return literal(ExprKind::Bool);
+            case TokenKind::Null:
+                return literal(ExprKind::Null);
+            case TokenKind::Me:
+                return literal(ExprKind::Me);
             case TokenKind::Identifier: {
                 if (at_word("void")) return literal(ExprKind::Void);
                 const Token& id = advance();
                 return std::make_unique<NameExpr>(id.text, id.span);
             }
-            case TokenKind::From: return from();
-            case TokenKind::New: return new_expression();
-            case TokenKind::Function: return lambda();
-            case TokenKind::LeftBracket: return array();
+            case TokenKind::From:
+                return from();
+            case TokenKind::New:
+                return new_expression();
+            case TokenKind::Function:
+                return lambda();
+            case TokenKind::LeftBracket:
+                return array();
             case TokenKind::LeftBrace:
-            case TokenKind::PercentBrace: return object();
-            case TokenKind::LeftParen: return parenthesized();
-            default: break;
+            case TokenKind::PercentBrace:
+                return object();
+            case TokenKind::LeftParen:
+                return parenthesized();
+            default:
+                break;
         }
-        if (at(TokenKind::Print)) fail("'print' is a statement and has no value", "use ConsoleBox: new ConsoleBox().log(…)");
+        if (at(TokenKind::Print))
+            fail("'print' is a statement and has no value", "use ConsoleBox: new ConsoleBox().log(…)");
         fail_expected("a value", "here");
     }
 
     // `from Parent.method(…)`, or the variable a handler calls `from`.
     ExprPtr from() {
         const bool parent_call = following().kind == TokenKind::Identifier && following(2).kind == TokenKind::Dot;
-        if (following().kind == TokenKind::Identifier && following(2).kind == TokenKind::LeftParen && !following(1).newline_before) {
+        if (following().kind == TokenKind::Identifier && following(2).kind == TokenKind::LeftParen &&
+            !following(1).newline_before) {
             fail("A parent's constructor is called by name", "use from " + following().text + ".birth()");
         }
         const Token& word = advance();
@@ -838,7 +912,8 @@ private:
         const Token& id = name("after 'new'");
         auto node = std::make_unique<NewExpr>(id.text, start, id.span);
         if (accept(TokenKind::Less)) {
-            for (auto& argument : name_list("as a type argument")) node->type_arguments.push_back(std::move(argument.name));
+            for (auto& argument : name_list("as a type argument"))
+                node->type_arguments.push_back(std::move(argument.name));
             expect(TokenKind::Greater, "after the type arguments");
         }
         if (!at(TokenKind::LeftParen)) fail_expected("'('", "after 'new " + node->name + "'");
@@ -859,7 +934,7 @@ private:
         advance();
         while (!at(TokenKind::RightBracket)) {
             node->items.push_back(expression());
-            node = raised(std::move(node), {node->items.back().get()});
+            raise(*node, node->items.back().get());
             if (!at(TokenKind::RightBracket)) expect(TokenKind::Comma, "between the elements");
         }
         advance();
@@ -884,7 +959,7 @@ private:
             }
             if (!accept(TokenKind::FatArrow)) expect(TokenKind::Colon, "after the key");
             pair.value = expression();
-            node = raised(std::move(node), {node->pairs.back().value.get()});
+            raise(*node, node->pairs.back().value.get());
             if (!at(TokenKind::RightBrace)) expect(TokenKind::Comma, "between the entries");
         }
         advance();

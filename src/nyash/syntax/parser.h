@@ -15,8 +15,8 @@
 
 namespace nyash {
 
-inline constexpr int kMaxNesting = 200;        // brackets, blocks and prefix operators inside each other
-inline constexpr int kMaxChainLength = 1000;   // a + b + c…, a.b.c…
+inline constexpr int kMaxNesting = 200;       // brackets, blocks and prefix operators inside each other
+inline constexpr int kMaxChainLength = 1000;  // a + b + c…, a.b.c…
 inline constexpr std::size_t kMaxParameters = 200;
 inline constexpr std::size_t kMaxArguments = 200;
 

@@ -11,9 +11,9 @@ struct FunctionNode;
 struct Variable {
     std::string name;
     FunctionNode* owner = nullptr;
-    bool is_captured = false;            // a lambda uses it: it lives in a cell, not in a register
+    bool is_captured = false;               // a lambda uses it: it lives in a cell, not in a register
     bool is_created_by_assignment = false;  // has no declaration: until assigned it does not exist
-    std::uint16_t place = 0;             // compiler: the register that holds it or its cell
+    std::uint16_t place = 0;                // compiler: the register that holds it or its cell
 };
 
 }  // namespace nyash

@@ -13,6 +13,8 @@ std::expected<void, SendError> InProcessTransport::send(std::string_view to, con
 
 void InProcessTransport::on_receive(ReceiveCallback) {}  // without a wire nothing arrives
 
-bool InProcessTransport::is_reachable(std::string_view node) const { return bus_->has_node(node); }
+bool InProcessTransport::is_reachable(std::string_view node) const {
+    return bus_->has_node(node);
+}
 
 }  // namespace nyamesh
