@@ -92,6 +92,7 @@ public:
         }
         bus_->set_trace({});
         for (Seat& seat : seats_) take(seat).reset();
+        wait_for_the_last_handlers();
         return report();
     }
 
@@ -272,6 +273,16 @@ private:
             static_cast<void>(bus_->statistics());
         }
         bus_->set_trace({});
+    }
+
+    // A handler on another thread may hold the last reference to its node: the node goes when it returns.
+    void wait_for_the_last_handlers() const {
+        const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        for (;;) {
+            const BusStatistics now = bus_->statistics();
+            if ((now.nodes == 0 && now.queued == 0) || std::chrono::steady_clock::now() > give_up) return;
+            std::this_thread::yield();
+        }
     }
 
     int report() {
