@@ -386,6 +386,32 @@ void many_nodes(bench::Goals& goals) {
     goals.at_most("one node with one handler on the bus", 256, scenes.back().crowd->bytes_per_node, " bytes");
 }
 
+// ---- One node under two senders ----
+
+// How long one send takes while two threads send to the same node as fast as they can. The one that happens to run
+// the node works for the other too, but for 64 envelopes at most. A refused send that is tried again counts as one.
+void print_saturated() {
+    Ours ours;
+    constexpr std::size_t kSends = 500'000;
+    std::array<std::vector<double>, 2> took;
+    bench::run_threads(2, [&](unsigned thread) {
+        auto send = send_from(ours.sender(thread), node_name(0));
+        took[thread].reserve(kSends);
+        for (std::size_t i = 0; i < kSends; ++i) {
+            const auto begin = bench::Clock::now();
+            send();
+            took[thread].push_back(bench::seconds_since(begin) * 1e9);
+        }
+    });
+    std::vector<double> all = took[0];
+    all.insert(all.end(), took[1].begin(), took[1].end());
+    bench::Table table({"one send, ns", "p50", "p99", "p99.9", "longest"});
+    table.row({"two threads saturating one node", bench::number(bench::percentile(all, 0.5)),
+               bench::number(bench::percentile(all, 0.99)), bench::number(bench::percentile(all, 0.999)),
+               bench::number(bench::percentile(all, 1.0))});
+    table.print("How long a send takes when two senders saturate one node");
+}
+
 }  // namespace
 
 int main() {
@@ -409,6 +435,7 @@ int main() {
         goals.at_least("two threads to distinct nodes, total ÷ one thread's", 1.8,
                        2 * bench::median_ratio(by_name, bench::named(two, kOursByName)));
     }
+    print_saturated();
     many_nodes(goals);
     goals.print();
 }

@@ -1,7 +1,8 @@
 // Delivery: an envelope on its way to a node's handlers.
 //
 // The fast road (try_now): the target is idle, so one compare-exchange makes this thread its runner; the
-// handlers run; one compare-exchange gives it back. No lock, no allocation, no copy of the payload.
+// handlers run; one compare-exchange gives it back. No lock, no allocation, no copy of the payload. Of a node that
+// is biased to this thread (bias.h) not even the compare-exchanges are needed.
 //
 // The slow road (deliver): the target is busy, elsewhere, or too deep down the stack. The envelope waits in the
 // target's mailbox and one of these runs it: the present runner before it lets go (drain), the outermost delivery of
