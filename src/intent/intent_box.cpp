@@ -1,6 +1,7 @@
 #include <nyamesh/intent_box.h>
 #include <nyamesh/names.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/hash.h"
 
@@ -69,15 +70,6 @@ SendError too_deep(std::string_view name) {
             "Flatten it"};
 }
 
-// Whether JSON writes it as it is.
-bool is_plain(std::string_view text) noexcept {
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte >= 0x7F || byte == '"' || byte == '\\') return false;
-    }
-    return true;
-}
-
 [[noreturn]] void refuse(const SendError& error) {
     throw std::invalid_argument(error.to_string());
 }
@@ -114,7 +106,8 @@ IntentBox::IntentBox(std::string_view name, nya::Json payload) {
 
 IntentBox::IntentBox(TextPayload, std::string_view name, std::string_view text) {
     require_name(name);
-    if (is_plain(text) && try_inline(name, text.size() + 2)) {  // the common small text, without a detour
+    if (nya::is_printable_ascii<'"', '\\'>(text) &&
+        try_inline(name, text.size() + 2)) {  // the common small text, without a detour
         name_hash_ = nya::hash_bytes(name);
         char* out = bytes_ + name.size();
         *out = '"';

@@ -1,5 +1,6 @@
 #include <nyamesh/names.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "intent/quote.h"
 
@@ -21,7 +22,7 @@ SendError invalid(std::string_view what, std::string problem) {
             "Use 1 to 255 bytes of printable UTF-8, such as \"alice\" or \"chat.message\""};
 }
 
-std::expected<void, SendError> check_name(std::string_view what, std::string_view name) {
+std::expected<void, SendError> check_unusual_name(std::string_view what, std::string_view name) {
     if (name.empty()) return std::unexpected(invalid(what, "is empty"));
     if (name.size() > kMaxNameBytes) {
         return std::unexpected(invalid(what, quote(name) + " is " + std::to_string(name.size()) +
@@ -40,6 +41,13 @@ std::expected<void, SendError> check_name(std::string_view what, std::string_vie
         i += size;
     }
     return {};
+}
+
+// Most names need no closer look.
+std::expected<void, SendError> check_name(std::string_view what, std::string_view name) {
+    if (name.size() - 1 < kMaxNameBytes && nya::is_printable_ascii(name)) [[likely]]
+        return {};
+    return check_unusual_name(what, name);
 }
 
 bool is_name_start(char c) noexcept {

@@ -89,7 +89,7 @@ std::expected<void, SendError> P2PBox::send(std::string_view to, const IntentBox
     const LocalNode& node = impl_->node;
     if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]]
         return {};
-    if (auto sent = impl_->node.send_if_known(to, intent, opts)) return *std::move(sent);
+    if (auto sent = node.core().send_if_known(node.ref(), to, intent, opts)) return *std::move(sent);
     auto sent = impl_->transport->send(to, intent, opts);
     impl_->bus->trace_transport(node_id(), to, intent, sent);
     return sent;
@@ -109,7 +109,7 @@ std::expected<void, SendError> P2PBox::send(const NodeRef& to, const IntentBox& 
     const LocalNode& node = impl_->node;
     if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]]
         return {};
-    return impl_->node.send(to, intent, opts);
+    return node.core().send(node.ref(), to, intent, opts);
 }
 
 std::expected<NodeRef, SendError> P2PBox::resolve(std::string_view id) const {
