@@ -99,6 +99,10 @@ int run(Arguments& arguments) {
     }
     std::signal(SIGINT, SIG_DFL);
     interrupted = nullptr;
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+        std::cerr << "error: Not all output could be written to stdout (is the disk full, or stdout closed?)\n";
+        if (status == 0) status = 1;
+    }
     return status;
 }
 

@@ -80,6 +80,8 @@ Outcome Interpreter::run_source(std::string name, std::string text) {
     auto result = impl_->runtime.vm().run_main(**main);
     if (!result) return impl_->failed(impl_->runtime.describe(result.error()));
     impl_->runtime.loop()->run_until_idle();
+    if (auto done = impl_->runtime.vm().check_limits(); !done)
+        return impl_->failed(impl_->runtime.describe(done.error()));
     return {};
 }
 

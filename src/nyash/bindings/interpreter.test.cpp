@@ -90,6 +90,32 @@ TEST_CASE("a limit on steps ends endless loops, recursion and callbacks alike") 
     }
 }
 
+TEST_CASE("a handler that uses up the steps ends the script that sent to it") {
+    Script script(1'000);
+    const auto outcome = script.run(
+        "node = new P2PBox(\"steps\")\n"
+        "node.on(\"x\", function(i) { node.send(\"steps\", \"x:2\") loop { } })\n"
+        "node.send(\"steps\", \"x:1\")\n"
+        "print(\"after\")");
+    CHECK(outcome.exit_code == 1);
+    CHECK(outcome.diagnostic.starts_with("error: The script took more than 1000 steps\n  --> test:3:6"));
+    CHECK(script.out.empty());
+    // Said once, not once for every message in the queue.
+    CHECK(script.err.find("in the handler") == script.err.rfind("in the handler"));
+}
+
+TEST_CASE("a handler that uses up the steps while the event loop runs is an error of the script") {
+    Script script(1'000);
+    CHECK(script.run("node = new P2PBox(\"late\")\nnode.on(\"x\", function(i) { loop { } })").ok());
+    std::thread([] {
+        auto native = nyamesh::P2PBox::open("native").value();
+        CHECK(native.send("late", nyamesh::IntentBox("x", nya::Json::object())).has_value());
+    }).join();
+    const auto outcome = script.run("new TimeBox().sleep(60000)");
+    CHECK(outcome.exit_code == 1);
+    CHECK(outcome.diagnostic.starts_with("error: The script took more than 1000 steps\n  --> test:1:15"));
+}
+
 TEST_CASE("interrupt ends a running script from another thread") {
     Script script;
     std::thread other([&] { script.interpreter.interrupt(); });

@@ -86,6 +86,9 @@ std::expected<void, nyamesh::SendError> P2PBoxHandle::on(const std::string& inte
 // On the script's thread: the node is bound to its event loop.
 void P2PBoxHandle::arrive(HandlerSlot& slot, const nyamesh::IntentBox& intent, std::string_view from) {
     if (!slot.node) return;
+    // A script that is being ended has said so; what still waits in its queues is not run.
+    if (auto done = slot.node->runtime_.vm().check_limits(); !done)
+        throw nyamesh::ReportedFailure(done.error()->message);
     // The handler may close its node, drop the last reference to it or unregister itself.
     const Ref<P2PBoxHandle> self(slot.node);
     const Value function = slot.is_once ? std::move(slot.function) : slot.function;
@@ -223,6 +226,7 @@ Result send(NativeCall& call) {
     } else {
         return std::unexpected(call.wrong_type(1, "an IntentBox or a String"));
     }
+    NYA_TRY(call.vm.check_limits());  // what ends a handler for good ends its sender, too
     if (!sent) return err_from(call.runtime, sent.error());
     return make_ok(call.runtime, Value::boolean(true));
 }

@@ -18,7 +18,11 @@ Result sleep(NativeCall& call) {
     if (ms < 0 || ms > kLongest) return fail(error_kind::kOperation, "sleep takes 0 milliseconds to one year");
     const auto until = call.runtime.clock().now() + std::chrono::milliseconds(ms);
     call.runtime.loop()->run_ready();
-    while (call.runtime.clock().now() < until) call.runtime.loop()->run_one_until(until);
+    NYA_TRY(call.vm.check_limits());
+    while (call.runtime.clock().now() < until) {
+        call.runtime.loop()->run_one_until(until);
+        NYA_TRY(call.vm.check_limits());
+    }
     return Value::nothing();
 }
 

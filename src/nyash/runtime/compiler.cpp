@@ -341,7 +341,10 @@ private:
             }
             // The new variable's register is still a temporary while its value is computed.
             const Register place = take(declared.span);
-            if (declared.value) {
+            // A lambda that may call itself captures the cell it will be kept in.
+            const bool is_cell_first =
+                variable.is_captured && declared.value && declared.value->kind == ExprKind::Lambda;
+            if (declared.value && !is_cell_first) {
                 into(*declared.value, place);
             } else {
                 emit(Op::LoadNull, declared.span, place);
@@ -349,6 +352,10 @@ private:
             if (variable.is_captured) emit(Op::NewCell, declared.span, place);
             variable.place = place;
             f_->locals_end = f_->next = static_cast<Register>(place + 1);
+            if (is_cell_first) {
+                store_local(variable, *declared.value, declared.span);
+                f_->next = f_->locals_end;
+            }
         }
     }
 

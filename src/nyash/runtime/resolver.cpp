@@ -222,7 +222,10 @@ private:
 
     void local(LocalStmt& stmt) {
         for (auto& declared : stmt.variables) {
-            if (declared.value) expression(*declared.value);  // sees an outer variable of the same name
+            // The value sees an outer variable of the same name; but a lambda cannot run before the variable
+            // holds it, so it sees the variable itself and may call itself.
+            if (declared.value) expression(*declared.value);
+            const bool is_lambda = declared.value && declared.value->kind == ExprKind::Lambda;
             for (const Visible* v = scope_->visible; v && v->block == scope_->block; v = v->outer) {
                 if (v->variable->name != declared.name || v->variable->owner != &scope_->node) continue;
                 declared.variable = v->variable;
@@ -230,6 +233,7 @@ private:
                 break;
             }
             if (!declared.variable) declared.variable = declare(declared.name);
+            if (is_lambda) scope_->lambdas.back().visible = scope_->visible;
         }
     }
 

@@ -532,19 +532,23 @@ Result Vm::call_native(const NativeFunction& function, const Value& self, std::s
 
 Done Vm::step() {
     if (steps_left_ == 0) {
-        ScriptError error(error_kind::kLimit,
-                          "The script took more than " + std::to_string(runtime_.limits().max_steps) + " steps",
-                          "a step is a call or a turn of a loop; is there a loop that never ends?");
-        error->is_fatal = true;
-        return std::unexpected(std::move(error));
+        is_out_of_steps_ = true;
+    } else {
+        --steps_left_;
     }
-    --steps_left_;
-    if (interrupted_.load(std::memory_order_relaxed)) {
-        ScriptError error(error_kind::kLimit, "Interrupted");
-        error->is_fatal = true;
-        return std::unexpected(std::move(error));
+    return check_limits();
+}
+
+Done Vm::check_limits() const {
+    if (!is_out_of_steps_ && !interrupted_.load(std::memory_order_relaxed)) return {};
+    ScriptError error(error_kind::kLimit, "Interrupted");
+    if (is_out_of_steps_) {
+        error = {error_kind::kLimit,
+                 "The script took more than " + std::to_string(runtime_.limits().max_steps) + " steps",
+                 "a step is a call or a turn of a loop; is there a loop that never ends?"};
     }
-    return {};
+    error->is_fatal = true;
+    return std::unexpected(std::move(error));
 }
 
 Done Vm::print(std::span<const Value> values) {

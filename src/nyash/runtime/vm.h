@@ -65,6 +65,9 @@ public:
 
     // Makes the running script fail at its next step. Any thread; safe in a signal handler.
     void interrupt() noexcept { interrupted_.store(true, std::memory_order_relaxed); }
+    // The error that ends the script once it was interrupted or ran out of steps. For native code that
+    // calls script and lives on when that fails.
+    Done check_limits() const;
 
 private:
     struct Frame {
@@ -107,6 +110,7 @@ private:
     Value* top_;  // the first register no frame uses
     std::vector<Frame> frames_;
     std::uint64_t steps_left_;
+    bool is_out_of_steps_ = false;
     int native_depth_ = 0;
     std::atomic<bool> interrupted_{false};
 };
