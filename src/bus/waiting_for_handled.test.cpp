@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -140,6 +141,22 @@ TEST_CASE("an error reporter that throws harms nobody") {
     CHECK(calls == 6);
 }
 
+// Lets a wait that never ends run into its timeout, so that a failure is a failure and not a hang.
+class OrTimeout {
+public:
+    explicit OrTimeout(nya::ManualClock& clock)
+        : thread_([this, &clock] {
+              if (!is_over_.try_acquire_for(kGuard)) clock.advance(std::chrono::hours(1));
+          }) {}
+    ~OrTimeout() { is_over_.release(); }
+    OrTimeout(const OrTimeout&) = delete;
+    OrTimeout& operator=(const OrTimeout&) = delete;
+
+private:
+    std::binary_semaphore is_over_{0};
+    std::jthread thread_;
+};
+
 // ---- Waiting for a node that is busy
 
 TEST_CASE_FIXTURE(Pair, "a waiting sender waits for a busy node until its own envelope has been handled") {
@@ -203,13 +220,7 @@ TEST_CASE_FIXTURE(Pair, "the queue before a waiting sender on the node's own exe
         for (int i = 0; i < 1'000; ++i) CHECK(alice.send("carol", ping()));
     }).join();
 
-    std::jthread time([&](std::stop_token stop) {  // so that a failure is a Timeout and not a hang
-        while (!stop.stop_requested() && handled < 1'001) {
-            clock->advance(std::chrono::seconds(0));
-            std::this_thread::yield();
-            if (loop->pending() > 0 && handled >= 64) clock->advance(std::chrono::seconds(1));
-        }
-    });
+    const OrTimeout or_timeout(*clock);
     CHECK(outcome(alice.send("carol", ping(), until_handled())) == "accepted");
     CHECK(handled == 1'001);
 }
@@ -405,17 +416,9 @@ TEST_CASE_FIXTURE(Pair, "a waiting sender on the node's own executor is not held
         looking.open();
         queued_here.wait();
     };
-    Gate posted;
-    std::jthread other([&] {
-        CHECK(alice.send("carol", IntentBox("ping", 1)));
-        posted.open();
-    });
+    std::jthread other([&] { CHECK(alice.send("carol", IntentBox("ping", 1))); });
     looking.wait();
-    std::jthread time([&] {  // so that a failure is a Timeout and not a hang
-        posted.wait();
-        for (int i = 0; i < 1'000 && log.lines().size() < 2; ++i) std::this_thread::yield();
-        clock->advance(std::chrono::hours(1));
-    });
+    const OrTimeout or_timeout(*clock);
     CHECK(outcome(alice.send("carol", IntentBox("ping", 2), until_handled())) == "accepted");
     other.join();
     loop->tasks.run_ready();
@@ -443,17 +446,14 @@ TEST_CASE_FIXTURE(Pair, "a handler on the delivery thread may wait for a node th
         done.open();
     });
 
+    const OrTimeout or_timeout(*clock);
     std::jthread runner([&] { CHECK(alice.send("bob", IntentBox("wait", 1))); });
     running.wait();
     for (int i = 0; i < 100; ++i) CHECK(alice.send("bob", ping()));
     CHECK(bus->dispatch_to_local("carol", {"far-away", "carol", IntentBox("arrived", 1)}));
     waiting.wait_for(1);
     go_on.open();
-    runner.join();           // it has run 64, and handed the rest to the thread on which carol waits
-    std::jthread time([&] {  // so that a failure is a Timeout and not a hang
-        for (int i = 0; i < 1'000 && !done.is_open(); ++i) std::this_thread::yield();
-        clock->advance(std::chrono::hours(1));
-    });
+    runner.join();  // it has run 64, and handed the rest to the thread on which carol waits
     done.wait();
     CHECK(heard == "accepted");
 }
