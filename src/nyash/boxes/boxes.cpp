@@ -14,6 +14,7 @@ void add_boxes(Runtime& runtime) {
     add_json_box(runtime);
     add_function_box(runtime);
     add_result_box(runtime);
+    add_future_box(runtime);
     add_error_box(runtime);
     add_console_box(runtime);
     add_math_box(runtime);

@@ -19,6 +19,7 @@ void add_map_box(Runtime& runtime);
 void add_json_box(Runtime& runtime);
 void add_function_box(Runtime& runtime);
 void add_result_box(Runtime& runtime);
+void add_future_box(Runtime& runtime);
 void add_error_box(Runtime& runtime);
 void add_console_box(Runtime& runtime);
 void add_math_box(Runtime& runtime);

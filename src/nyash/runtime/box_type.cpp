@@ -52,6 +52,14 @@ BoxType& BoxType::method(Names& names, std::string_view aliases, std::string_vie
     return *this;
 }
 
+BoxType& BoxType::method(Names& names, std::string_view aliases, std::string_view signature, NativeCode code,
+                         NativeCode async_code) {
+    const std::size_t first = functions_.size();
+    method(names, aliases, signature, code);
+    for (std::size_t i = first; i < functions_.size(); ++i) functions_[i]->async_code = async_code;
+    return *this;
+}
+
 BoxType& BoxType::call_method(Names& names, std::string_view aliases, NativeCode code) {
     const std::size_t first = functions_.size();
     method(names, aliases, "values...", code);

@@ -38,6 +38,7 @@ struct NativeFunction {
     bool takes_any_number = false;
     bool calls_self = false;  // `f.call(x)`: the VM does f(x) instead, without nesting its loop
     NativeCode code;
+    NativeCode async_code = nullptr;  // for `nowait`: starts the same and returns a Future at once
 
     // "2", "2 or 3", "at least 1" arguments.
     std::string expected_arguments() const;
@@ -63,6 +64,9 @@ public:
     // Declaring, once, before the first script runs. `names` separates aliases by spaces.
     BoxType& constructor(Names& names, std::string_view signature, NativeCode code);
     BoxType& method(Names& names, std::string_view aliases, std::string_view signature, NativeCode code);
+    // A method that has an asynchronous form: `async_code` never waits, and returns a Future (runtime/future.h).
+    BoxType& method(Names& names, std::string_view aliases, std::string_view signature, NativeCode code,
+                    NativeCode async_code);
     // Methods of functions that stand for calling them.
     BoxType& call_method(Names& names, std::string_view aliases, NativeCode code);
     BoxType& property(Names& names, std::string_view aliases, NativeCode code);

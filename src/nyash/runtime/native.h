@@ -38,6 +38,13 @@ public:
         return static_cast<T&>(self.as_object());
     }
 
+    // Argument i as a T, or null when it is none. An instance whose box is made `from` that built-in box counts
+    // as one: always use this, not arguments[i].as<T>().
+    template <class T>
+    T* as(std::size_t i) const {
+        return arguments[i].as<T>();
+    }
+
     // Argument i as the kind named, or TypeError.
     std::expected<std::int64_t, ScriptError> integer(std::size_t i) const;
     std::expected<double, ScriptError> number(std::size_t i) const;  // Integer or Float

@@ -12,7 +12,7 @@ Runtime::Runtime(Options options)
       core_{types_.add("NullBox"),    types_.add("VoidBox"),  types_.add("BoolBox"),
             types_.add("IntegerBox"), types_.add("FloatBox"), string_type_,
             types_.add("ArrayBox"),   types_.add("MapBox"),   types_.add("FunctionBox"),
-            types_.add("MethodBox"),  types_.add("ErrorBox")},
+            types_.add("MethodBox"),  types_.add("ErrorBox"), types_.add("FutureBox")},
       plain_types_{&core_.null_type,    &core_.null_type,  &core_.void_type,   &core_.bool_type,
                    &core_.integer_type, &core_.float_type, &core_.string_type, nullptr},
       loop_(std::make_shared<EventLoop>(options_.clock)),

@@ -20,6 +20,7 @@
 #include "nyash/runtime/box_type.h"
 #include "nyash/runtime/event_loop.h"
 #include "nyash/runtime/function.h"
+#include "nyash/runtime/future.h"
 #include "nyash/runtime/globals.h"
 #include "nyash/runtime/map.h"
 #include "nyash/runtime/object.h"
@@ -57,6 +58,7 @@ struct CoreTypes {
     BoxType& function_type;
     BoxType& method_type;
     BoxType& error_type;
+    BoxType& future_type;
     BoxType cell_type{"Cell"};
 };
 
@@ -114,6 +116,8 @@ public:
     Ref<ErrorBox> error(std::string kind, std::string message) {
         return make<ErrorBox>(heap_, core_.error_type, std::move(kind), std::move(message));
     }
+
+    Ref<Future> future() { return make<Future>(heap_, core_.future_type); }
 
     const BoxType& type_of(const Value& value) const noexcept {
         return value.tag() >= Value::Tag::String ? value.as_object().type()

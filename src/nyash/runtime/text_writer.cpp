@@ -7,6 +7,7 @@
 
 #include "nyash/runtime/array.h"
 #include "nyash/runtime/function.h"
+#include "nyash/runtime/future.h"
 #include "nyash/runtime/runtime.h"
 #include "nyash/runtime/vm.h"
 
@@ -99,6 +100,15 @@ void Function::write(TextWriter& out) const {
 
 void NativeFunctionBox::write(TextWriter& out) const {
     out.text("<function>");
+}
+
+void Future::write(TextWriter& out) const {
+    const TextWriter::Inside inside(out, *this);
+    if (!inside.entered()) return out.text("[...]");
+    if (!is_settled()) return out.text("Future(pending)");
+    out.text(has_failed() ? "Future(failed: " : "Future(ready: ");
+    out.value(value());
+    out.text(")");
 }
 
 void BoundMethod::write(TextWriter& out) const {

@@ -195,6 +195,46 @@ Result Vm::invoke(const Value& receiver, Name name, std::span<const Value> argum
     return call(Value(method), arguments);
 }
 
+Result Vm::await(const Value& value) {
+    constexpr int kMaxWaits = 64;
+    auto* future = value.as<Future>();
+    if (!future) return value;
+    const Ref<Future> held(future);
+    EventLoop& loop = *runtime_.loop();
+    if (!held->is_settled() && waits_ >= kMaxWaits) {
+        return fail(error_kind::kLimit, "More than 64 waits inside each other",
+                    "a handler that waits lets other handlers run; let them finish before waiting again");
+    }
+    ++waits_;
+    while (!held->is_settled() && check_limits()) {
+        if (loop.run_ready(1) == 0) loop.run_one_until(nya::Clock::time_point::max());
+    }
+    --waits_;
+    NYA_TRY(check_limits());
+    if (held->has_failed()) return std::unexpected(error_of(held->value()));
+    return held->value();
+}
+
+Value Vm::thrown_value(ScriptError& error) {
+    if (!error->thrown.is_undefined()) return error->thrown;
+    auto box = runtime_.error(error->kind, error->message);
+    box->hint = error->help;
+    if (!error->trace.empty()) {
+        const TraceEntry& place = error->trace.front();
+        box->line = static_cast<std::int64_t>(place.source->position(place.span.offset).line);
+    }
+    error->thrown = Value(box);
+    return error->thrown;
+}
+
+ScriptError Vm::error_of(const Value& thrown) {
+    const auto* box = thrown.as<ErrorBox>();
+    ScriptError error(box ? box->kind : error_kind::kThrown, box ? box->message : type_name(thrown));
+    if (box) error->help = box->hint;
+    error->thrown = thrown;
+    return error;
+}
+
 // ---- what operators do ----
 
 bool Vm::is_true(const Value& value) noexcept {

@@ -43,6 +43,12 @@ public:
     Result call(const Value& callee, std::span<const Value> arguments, bool drop_surplus = false);
     Result invoke(const Value& receiver, Name name, std::span<const Value> arguments);
     static bool is_callable(const Value& value);
+    // `await`: runs the event loop until the future is settled; its value, or its error raised again. Anything
+    // but a Future is its own value.
+    Result await(const Value& future);
+    // What `catch` receives for an error, and the error that `throw` makes of a value.
+    Value thrown_value(ScriptError& error);
+    ScriptError error_of(const Value& thrown);
 
     // What operators do, for native code.
     static bool is_true(const Value& value) noexcept;
@@ -112,6 +118,7 @@ private:
     std::uint64_t steps_left_;
     bool is_out_of_steps_ = false;
     int native_depth_ = 0;
+    int waits_ = 0;  // awaits going on, inside each other
     std::atomic<bool> interrupted_{false};
 };
 
