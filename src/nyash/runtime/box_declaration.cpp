@@ -69,7 +69,7 @@ private:
                 fail(parent.span, "Undefined box " + quoted(parent.name),
                      is_interface
                          ? "it is an interface: write  box " + box_.name() + " interface " + parent.name->text()
-                         : did_you_mean(parent.name->text(), runtime_.types().constructible_names()));
+                         : runtime_.types().suggestion(parent.name));
             }
             box_.parents.push_back(type);
             if (type->is_script()) {

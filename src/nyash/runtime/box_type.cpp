@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nyash/syntax/diagnostic.h"
+
 namespace nyash {
 namespace {
 
@@ -125,6 +127,15 @@ BoxType* BoxTypes::find(Name name) const {
 
 const BoxType& BoxTypes::named(std::string_view name) const {
     return *by_name_.at(names_.find(name));
+}
+
+std::string BoxTypes::suggestion(Name name) const {
+    const auto known = constructible_names();
+    const std::string with_suffix = name->text() + "Box";
+    const bool is_short_form = std::ranges::find(known, with_suffix) != known.end();
+    if (is_short_form) return "did you mean '" + with_suffix + "'?";
+    std::string help = did_you_mean(name->text(), known);
+    return help.empty() ? did_you_mean(with_suffix, known) : help;
 }
 
 std::vector<std::string_view> BoxTypes::constructible_names() const {

@@ -117,6 +117,8 @@ public:
     // A type known to exist.
     const BoxType& named(std::string_view name) const;
     std::vector<std::string_view> constructible_names() const;
+    // "did you mean 'ArrayBox'?" for `Array`, `ArayBox` and the like; or empty.
+    std::string suggestion(Name name) const;
     Names& names() noexcept { return names_; }
 
 private:

@@ -35,14 +35,18 @@ void Runtime::define_function(std::string_view name, std::string_view signature,
     globals_[globals_.index(names_.intern(name))].declared = Value(function);
 }
 
-std::string Runtime::describe(const ScriptError& error) const {
+std::string Runtime::describe(const ScriptError& error) {
     // The calls that led there, outermost last; a deep recursion is cut in the middle of nowhere.
     constexpr std::size_t kCallsShown = 8;
     if (!error->report.empty()) return error->report;
     Diagnostic diagnostic{error->message, {}, error->help, {}};
+    // Of an object that a script threw: what it says of itself.
+    if (auto* instance = error->thrown.as<Instance>(); instance && !instance->part_as<ErrorBox>()) {
+        if (auto text = vm_.to_text(error->thrown)) diagnostic.message = "Uncaught " + *text;
+    }
     const auto& trace = error->trace;
     if (trace.empty())
-        return "error: " + error->message + "\n" + (error->help.empty() ? "" : "help: " + error->help + "\n");
+        return "error: " + diagnostic.message + "\n" + (error->help.empty() ? "" : "help: " + error->help + "\n");
     diagnostic.span = trace.front().span;
     for (std::size_t i = 0; i + 1 < trace.size() && i < kCallsShown; ++i) {
         const TraceEntry& caller = trace[i + 1];

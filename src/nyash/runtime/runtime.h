@@ -161,7 +161,7 @@ public:
     Ref<Instance> copy(const Instance& instance);
 
     // How an uncaught error reads, with the source line and the calls that led there.
-    std::string describe(const ScriptError& error) const;
+    std::string describe(const ScriptError& error);
     void report(const ScriptError& error, std::string_view where = {});
 
 private:

@@ -137,7 +137,9 @@ Value Vm::thrown_value(ScriptError& error) {
         made->hint = error->help;
         error->thrown = Value(made);
     }
-    if (auto* box = error->thrown.as<ErrorBox>(); box && box->line == 0 && !error->trace.empty()) {
+    auto* box = error->thrown.as<ErrorBox>();
+    if (const auto* instance = error->thrown.as<Instance>()) box = instance->part_as<ErrorBox>();
+    if (box && box->line == 0 && !error->trace.empty()) {
         const TraceEntry& place = error->trace.front();
         box->line = place.proto->source->line_of(place.span.offset);
     }

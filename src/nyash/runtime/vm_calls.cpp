@@ -245,7 +245,7 @@ Done Vm::construct(Value* window, std::size_t arguments, const CallSite& site, V
         if (runtime_.find_interface(site.name))
             return fail(error_kind::kOperation, "'" + name + "' is an interface and cannot be instantiated");
         return fail(error_kind::kUndefined, "Undefined class '" + name + "'",
-                    did_you_mean(name, runtime_.types().constructible_names()));
+                    runtime_.types().suggestion(site.name));
     }
     *result = NYA_TRY(call_native(*type->constructor(), Value::nothing(), {window + 1, arguments}, site.labels));
     return {};
@@ -266,7 +266,7 @@ Done Vm::check_type_arguments(const BoxType& type, const CallSite& site) const {
         if (const ScriptBox* box = home(); box && std::ranges::count(box->proto.type_parameters, argument) > 0)
             continue;
         return fail(error_kind::kUndefined, "Undefined class '" + argument->text() + "'",
-                    did_you_mean(argument->text(), runtime_.types().constructible_names()));
+                    runtime_.types().suggestion(argument));
     }
     return {};
 }
