@@ -675,7 +675,7 @@ Result Vm::run(std::size_t stop_depth) {
                 Value* result = frame->result;
                 pop_frame();
                 if (frames_.size() == stop_depth) return value;
-                *result = std::move(value);
+                if (result != &discarded_) *result = std::move(value);
                 load_frame();
                 break;
             }

@@ -168,6 +168,7 @@ private:
     bool is_out_of_steps_ = false;
     int native_depth_ = 0;
     bool returned_explicitly_ = false;
+    Value discarded_;  // where a result goes that nobody wants
     Name fini_name_;
     std::vector<Name> constructor_names_;
     std::vector<const ScriptBox*> initializing_;  // static boxes being made, inside each other
