@@ -108,6 +108,13 @@ Result is_empty(NativeCall& call) {
     return Value::boolean(self(call).left() == 0);
 }
 
+Result copy(NativeCall& call) {
+    auto made = make<StreamBox>(self(call).type());
+    made->characters = self(call).characters;
+    made->position = self(call).position;
+    return Value(made);
+}
+
 Result clear(NativeCall& call) {
     self(call).characters = {};
     self(call).position = 0;
@@ -129,6 +136,7 @@ void add_stream_box(Runtime& runtime) {
         .method(names, "seek", "position", seek)
         .method(names, "length size", "", length)
         .method(names, "isEmpty", "", is_empty)
+        .method(names, "clone", "", copy)
         .method(names, "clear", "", clear);
 }
 

@@ -20,13 +20,14 @@ Result now_ms(NativeCall& call) {
 
 Result sleep(NativeCall& call) {
     const auto until = call.runtime.clock().now() + NYA_TRY(delay_argument(call, 0, 0));
-    call.runtime.loop()->run_ready();
-    NYA_TRY(call.vm.check_limits());
-    while (call.runtime.clock().now() < until) {
+    while (true) {
+        const bool is_over = call.runtime.clock().now() >= until;
+        call.runtime.loop()->run_ready();  // also once it is over: what was due before has run when sleep returns
+        NYA_TRY(call.vm.check_limits());
+        if (is_over) return Value::nothing();
         call.runtime.loop()->run_one_until(until);
         NYA_TRY(call.vm.check_limits());
     }
-    return Value::nothing();
 }
 
 // `nowait f = time.sleep(ms)`: the future is ready when the time is over.
