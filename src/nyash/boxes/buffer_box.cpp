@@ -90,7 +90,9 @@ Result add(NativeCall& call, std::string_view bytes) {
     return Value::integer(static_cast<std::int64_t>(mine.size()));
 }
 
-Value array_of(NativeCall& call, std::string_view bytes) {
+Result array_of(NativeCall& call, std::string_view bytes) {
+    if (bytes.size() > kMaxElements)
+        return fail(error_kind::kLimit, "The bytes are too many for an array (100,000,000 elements)");
     auto array = call.runtime.array();
     array->items.reserve(bytes.size());
     for (const char c : bytes) array->items.push_back(Value::integer(static_cast<unsigned char>(c)));
@@ -111,7 +113,7 @@ Result read(NativeCall& call) {
     if (count < 0) return fail(error_kind::kOperation, "read takes a count of 0 or more, got " + std::to_string(count));
     auto& mine = *self(call).bytes;
     const std::size_t taken = std::min(static_cast<std::size_t>(count), mine.size());
-    Value array = array_of(call, mine.view().substr(0, taken));
+    Value array = NYA_TRY(array_of(call, mine.view().substr(0, taken)));
     mine.drop_front(taken);
     return array;
 }

@@ -103,7 +103,7 @@ Result find_all(NativeCall& call) {
     Matches matches(self(call), NYA_TRY(call.string(0))->text(), 1);
     while (matches.next()) {
         NYA_TRY(call.vm.check_limits());
-        found->items.push_back(text_of(call, view(matches.groups()[0])));
+        NYA_TRY(found->push(text_of(call, view(matches.groups()[0]))));
     }
     return Value(found);
 }
@@ -172,10 +172,10 @@ Result split(NativeCall& call) {
         NYA_TRY(call.vm.check_limits());
         const bool is_empty = matches.start() == matches.end();
         if (is_empty && (matches.start() == done || matches.start() == text.size())) continue;
-        parts->items.push_back(text_of(call, text.substr(done, matches.start() - done)));
+        NYA_TRY(parts->push(text_of(call, text.substr(done, matches.start() - done))));
         done = matches.end();
     }
-    parts->items.push_back(text_of(call, text.substr(done)));
+    NYA_TRY(parts->push(text_of(call, text.substr(done))));
     return Value(parts);
 }
 

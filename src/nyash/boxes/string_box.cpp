@@ -95,17 +95,17 @@ Result split(NativeCall& call) {
     if (separator.empty()) {  // into characters
         for (std::size_t at = 0; at < text.size();) {
             const std::size_t bytes = std::max<std::size_t>(unicode::decode(text.substr(at)).bytes, 1);
-            parts->items.emplace_back(call.runtime.string(std::string(text.substr(at, bytes))));
+            NYA_TRY(parts->push(Value(call.runtime.string(std::string(text.substr(at, bytes))))));
             at += bytes;
         }
         return Value(parts);
     }
     std::size_t from = 0;
     for (std::size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, from)) {
-        parts->items.emplace_back(call.runtime.string(std::string(text.substr(from, at - from))));
+        NYA_TRY(parts->push(Value(call.runtime.string(std::string(text.substr(from, at - from))))));
         from = at + separator.size();
     }
-    parts->items.emplace_back(call.runtime.string(std::string(text.substr(from))));
+    NYA_TRY(parts->push(Value(call.runtime.string(std::string(text.substr(from))))));
     return Value(parts);
 }
 

@@ -94,3 +94,19 @@ TEST_CASE("sleep has an asynchronous form: a future that is ready when the time 
     CHECK(future->is_settled());
     CHECK(future->value().is_void());
 }
+
+TEST_CASE("timers and sleeps that are still to come when the script goes leave nothing behind") {
+    const auto before = nyash::Object::live_count();
+    {
+        ScriptForTests script(with_clock(std::make_shared<nya::ManualClock>()));
+        auto& runtime = script.runtime;
+        script.run("t = new TimerBox()\ntime = new TimeBox()\nt.setInterval(function() { t.clear(1) }, 1000)");
+        const nyash::Value time = runtime.globals().find(runtime.names().intern("time"));
+        const auto* sleep = runtime.type_of(time).find_method(runtime.names().intern("sleep")).native;
+        nyash::Value ms = nyash::Value::integer(50);
+        nyash::NativeCall call(runtime.vm(), *sleep, time, {&ms, 1});
+        REQUIRE(sleep->async_code(call).has_value());
+        CHECK(runtime.loop()->timers() == 2);
+    }
+    CHECK(nyash::Object::live_count() == before);
+}
