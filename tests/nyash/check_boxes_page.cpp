@@ -33,8 +33,8 @@ Sections sections_of_code() {
     const auto list = [&](const std::string& section, const nyash::BoxType& type) {
         auto& entries = sections[section];
         if (type.constructor()) entries.insert("new " + type.constructor()->usage());
-        for (const auto* method : type.own_methods()) entries.insert(method->usage());
-        for (const auto* property : type.own_properties()) entries.insert("." + property->name);
+        for (const auto* method : type.native_methods()) entries.insert(method->usage());
+        for (const auto* property : type.native_properties()) entries.insert("." + property->name);
     };
     list("Every value", runtime.types().any());
     for (const auto* type : runtime.types().all()) list(type->name(), *type);
