@@ -11,6 +11,7 @@
 #include "nyash/boxes/helper_box.h"
 #include "nyash/boxes/result_box.h"
 #include "nyash/runtime/native.h"
+#include "nyash/runtime/script_box.h"
 #include "nyash/runtime/text_writer.h"
 
 namespace nyash {
@@ -29,6 +30,9 @@ public:
             parts(v, array->items.size(), "element");
         } else if (const auto* map = v.as<Map>()) {
             parts(v, map->size(), map->size() == 1 ? "entry" : "entrie");
+        } else if (const auto* instance = v.as<Instance>()) {
+            out_.text(" #" + std::to_string(instance->number) + (instance->is_dead() ? ", finalized" : ""));
+            if (!instance->is_dead()) inside(v, [&] { fields(*instance); });
         } else if (v.as<ResultBox>() || v.as<ErrorBox>()) {
             inside(v, [&] { details(v); });
         } else if (v.is_string()) {
@@ -66,6 +70,24 @@ private:
             }
             if (count > kMaxShown) line("…");
         });
+    }
+
+    // All of them, private ones too; a built-in parent's part under the parent's name.
+    void fields(const Instance& instance) {
+        const auto& slots = instance.box.slots;
+        for (std::uint32_t i = 0; i < slots.size(); ++i) {
+            const Value field = instance.field(i);
+            if (field.is_undefined() || !slots[i].name) continue;
+            if (const auto* weak = field.as<WeakReference>()) {
+                part("weak " + slots[i].name->text(), weak->target ? Value(weak->target) : Value::null());
+            } else {
+                part(slots[i].name->text(), field);
+            }
+        }
+        for (const auto& owned : instance.box.parts) {
+            const Value inner = instance.field(owned.slot);
+            if (!inner.is_undefined()) part("from " + owned.type->name(), inner);
+        }
     }
 
     void details(const Value& v) {

@@ -60,6 +60,7 @@ void add_namespaces(Runtime& runtime) {
     types.add(type_of("bool")).method(names, "create", "value", create_bool);
     types.add(type_of("array")).method(names, "create", "values...", create_array);
     types.add(type_of("console")).method(names, "log", "values...", log);
+    runtime.on_using(enable_namespace);
 }
 
 std::expected<void, ScriptError> enable_namespace(Runtime& runtime, std::string_view name) {

@@ -8,7 +8,7 @@
 
 namespace nyash {
 
-// Declares the boxes behind the names. Once per runtime.
+// Declares the boxes behind the names, and tells the runtime what `using` does. Once per runtime.
 void add_namespaces(Runtime& runtime);
 
 // What the statement `using NAME` does: from now on the namespace's names are there, below the script's own

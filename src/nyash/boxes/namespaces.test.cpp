@@ -21,6 +21,12 @@ TEST_CASE("nyashstd makes its names known") {
     CHECK(script.run("string.upper(5)") == "error: upper expects a String as 'text', got IntegerBox");
 }
 
+TEST_CASE("the statement `using` enables it from there on") {
+    ScriptForTests script;
+    CHECK(script.run("using nyashstd\nprint(string.upper(\"a\"))") == "A\n");
+    CHECK(script.run("using nyash") == "error: Unknown namespace 'nyash'");
+}
+
 TEST_CASE("what the script itself calls so stays") {
     ScriptForTests script;
     script.run("console = 5\nfunction string() { return \"mine\" }");

@@ -23,7 +23,7 @@ public:
         auto program = parse(std::make_shared<const Source>("test", std::move(text)));
         if (!program) return "error: " + program.error().message;
         auto main = runtime.load(std::move(*program));
-        if (!main) return "error: " + main.error().message;
+        if (!main) return main.error().text;
         auto result = runtime.vm().run_main(**main);
         if (!result) return "error: " + result.error()->message;
         return taken();

@@ -136,6 +136,12 @@ Result clear(NativeCall& call) {
     return Value::boolean(self(call).remove(NYA_TRY(call.integer(0))));
 }
 
+// Ends all its timers.
+Result fini(NativeCall& call) {
+    self(call).clear();
+    return Value::nothing();
+}
+
 }  // namespace
 
 void add_timer_box(Runtime& runtime) {
@@ -147,7 +153,8 @@ void add_timer_box(Runtime& runtime) {
         .method(names, "reset", "", reset)
         .method(names, "setTimeout", "function ms", set_timeout)
         .method(names, "setInterval", "function ms", set_interval)
-        .method(names, "clear", "id", clear);
+        .method(names, "clear", "id", clear)
+        .method(names, "fini", "", fini);
 }
 
 }  // namespace nyash
