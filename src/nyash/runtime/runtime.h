@@ -43,6 +43,7 @@ struct Channels {
     std::function<void(std::string_view)> out;
     std::function<void(std::string_view)> err;
     std::function<bool(std::string&)> read_line;  // false at the end of the input
+    bool colours = false;                         // in what Runtime::report() writes to err
 };
 
 // The types the runtime itself makes objects of.
