@@ -1,7 +1,9 @@
 #include "interrupts.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 #include <pthread.h>
@@ -23,6 +25,18 @@ sigset_t interrupt_only() {
     return set;
 }
 
+std::mutex mutex;  // guards the next
+nyash::Interpreter* watched = nullptr;
+
+void take_signals() {
+    const sigset_t set = interrupt_only();
+    for (int signal = 0; sigwait(&set, &signal) == 0;) {
+        const std::lock_guard lock(mutex);
+        if (!watched || is_pending.exchange(true)) Interrupts::end_process();
+        watched->interrupt();
+    }
+}
+
 }  // namespace
 
 Interrupts::Interrupts() {
@@ -31,14 +45,17 @@ Interrupts::Interrupts() {
     has_terminal = tcgetattr(STDIN_FILENO, &terminal) == 0;
 }
 
-void Interrupts::watch(nyash::Interpreter& interpreter) {
-    std::thread([&interpreter] {
-        const sigset_t set = interrupt_only();
-        for (int signal = 0; sigwait(&set, &signal) == 0;) {
-            if (is_pending.exchange(true)) end_process();
-            interpreter.interrupt();
-        }
-    }).detach();
+Interrupts::Watch::Watch(nyash::Interpreter& interpreter) {
+    {
+        const std::lock_guard lock(mutex);
+        watched = &interpreter;
+    }
+    std::thread(take_signals).detach();
+}
+
+Interrupts::Watch::~Watch() {
+    const std::lock_guard lock(mutex);
+    watched = nullptr;
 }
 
 void Interrupts::handled() {

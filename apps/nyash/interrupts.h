@@ -4,8 +4,6 @@
 // may lock and wake as any other code. Make the object first in main(): threads made later inherit the block.
 #pragma once
 
-#include <atomic>
-
 namespace nyash {
 class Interpreter;
 }
@@ -14,8 +12,15 @@ class Interrupts {
 public:
     Interrupts();
 
-    // From now on the signal interrupts this interpreter, which must live to the end of the process.
-    void watch(nyash::Interpreter& interpreter);
+    // As long as one exists, the signal interrupts its interpreter; else it ends the process.
+    class Watch {
+    public:
+        explicit Watch(nyash::Interpreter& interpreter);
+        ~Watch();
+        Watch(const Watch&) = delete;
+        Watch& operator=(const Watch&) = delete;
+    };
+
     // What the last Ctrl-C asked for has happened: the next one is a first one again.
     static void handled();
     // Ends the process the way shells expect of an interrupted program: they see status 130.

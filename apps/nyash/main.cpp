@@ -74,7 +74,7 @@ int run_program(nyash::Interpreter& interpreter, CommandLine& line) {
 }
 
 int run(CommandLine& line) {
-    Interrupts interrupts;
+    const Interrupts interrupts;
     nyash::Interpreter::Options options;
     options.max_steps = line.max_steps;
     options.strict_variables = line.strict_variables;
@@ -91,12 +91,12 @@ int run(CommandLine& line) {
     }
     if (line.wants_repl) {
         Repl repl(std::move(options));
-        interrupts.watch(repl.interpreter());
+        const Interrupts::Watch watch(repl.interpreter());
         if (line.program != CommandLine::Program::None) (void)run_program(repl.interpreter(), line);
         return repl.run();
     }
     nyash::Interpreter interpreter(std::move(options));
-    interrupts.watch(interpreter);
+    const Interrupts::Watch watch(interpreter);
     return run_program(interpreter, line);
 }
 

@@ -1,5 +1,6 @@
 #include "repl.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -51,6 +52,7 @@ std::string history_file() {
 
 struct Repl::Impl {
     explicit Impl(nyash::Interpreter::Options options) : interpreter(with_editor(std::move(options))) {
+        known_from_the_start = interpreter.global_names();
         if (!is_terminal) return;
         editor.emplace(LineEditor::Options{
             [this] { return interpreter.wait_readable(STDIN_FILENO); },
@@ -153,6 +155,7 @@ struct Repl::Impl {
 
     void show_globals() {
         for (const auto& name : interpreter.global_names()) {
+            if (std::ranges::binary_search(known_from_the_start, name)) continue;
             const auto value = interpreter.global(name);
             const auto text = text_of(value);
             if (!text) continue;
@@ -221,6 +224,7 @@ struct Repl::Impl {
         return 0;
     }
 
+    std::vector<std::string> known_from_the_start;  // the language's own functions, sorted
     const bool is_terminal = ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
     bool shows_colours = false;
     std::optional<LineEditor> editor;
