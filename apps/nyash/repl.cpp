@@ -83,6 +83,7 @@ struct Repl::Impl {
         std::fwrite(text.data(), 1, text.size(), stderr);
     }
     void show_error(const nyash::Outcome& outcome) {
+        if (editor && outcome.exit_code == nyash::kInterrupted) put_error("\n");  // the terminal wrote ^C
         put_error(shows_colours ? nyash::coloured(outcome.diagnostic) : outcome.diagnostic);
     }
     // What Ctrl-C asked for has happened.
