@@ -1,8 +1,13 @@
 // Ctrl-C: the first ends what the script is doing, the second ends the process.
 //
-// The signal is blocked in every thread and taken by one that waits for nothing else, so that ending a script
-// may lock and wake as any other code. Make the object first in main(): threads made later inherit the block.
+// The signal's handler may only raise flags, which is enough for a script that runs. One that waits has to be
+// woken under a lock, by a thread of ours. That thread starts when the script first waits, which clock() sees:
+// starting it earlier would cost every script's start a third of its time.
 #pragma once
+
+#include <memory>
+
+#include <nya/clock.h>
 
 namespace nyash {
 class Interpreter;
@@ -10,19 +15,17 @@ class Interpreter;
 
 class Interrupts {
 public:
-    Interrupts();
+    // The system's clock, for the interpreter to be watched.
+    static std::shared_ptr<nya::Clock> clock();
 
-    // As long as one exists, the signal interrupts its interpreter; else it ends the process.
-    class Watch {
-    public:
-        explicit Watch(nyash::Interpreter& interpreter);
-        ~Watch();
-        Watch(const Watch&) = delete;
-        Watch& operator=(const Watch&) = delete;
-    };
+    // As long as it exists, Ctrl-C interrupts its interpreter; else it ends the process. One at a time.
+    explicit Interrupts(nyash::Interpreter& interpreter);
+    ~Interrupts();
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
 
     // What the last Ctrl-C asked for has happened: the next one is a first one again.
     static void handled();
-    // Ends the process the way shells expect of an interrupted program: they see status 130.
+    // Ends the process the way shells expect of an interrupted program: they see status 130. Safe in a signal handler.
     [[noreturn]] static void end_process();
 };

@@ -74,8 +74,8 @@ int run_program(nyash::Interpreter& interpreter, CommandLine& line) {
 }
 
 int run(CommandLine& line) {
-    const Interrupts interrupts;
     nyash::Interpreter::Options options;
+    options.clock = Interrupts::clock();
     options.max_steps = line.max_steps;
     options.strict_variables = line.strict_variables;
     options.shows_result = line.shows_result;
@@ -91,12 +91,12 @@ int run(CommandLine& line) {
     }
     if (line.wants_repl) {
         Repl repl(std::move(options));
-        const Interrupts::Watch watch(repl.interpreter());
+        const Interrupts interrupts(repl.interpreter());
         if (line.program != CommandLine::Program::None) (void)run_program(repl.interpreter(), line);
         return repl.run();
     }
     nyash::Interpreter interpreter(std::move(options));
-    const Interrupts::Watch watch(interpreter);
+    const Interrupts interrupts(interpreter);
     return run_program(interpreter, line);
 }
 

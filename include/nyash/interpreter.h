@@ -113,8 +113,10 @@ public:
     bool read_line(std::string& line);
 
     // Ends the running script with an error at its next step, also when it waits for something; what would run next
-    // ends as well, until resume(). Any thread; not in a signal handler (use a thread that waits for the signal).
+    // ends as well, until resume(). Any thread, but not in a signal handler.
     void interrupt() noexcept;
+    // The same for a script that runs; one that waits goes on waiting. Safe in a signal handler.
+    void interrupt_running() noexcept;
     // After interrupt(), or once max_steps are used up: scripts may run again, with their steps anew.
     void resume() noexcept;
 

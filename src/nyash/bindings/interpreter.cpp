@@ -273,6 +273,10 @@ void Interpreter::interrupt() noexcept {
     impl_->runtime.loop()->wake();
 }
 
+void Interpreter::interrupt_running() noexcept {
+    impl_->runtime.vm().interrupt();
+}
+
 void Interpreter::resume() noexcept {
     impl_->runtime.vm().resume();
 }
