@@ -8,6 +8,7 @@
 
 #include "nyash/boxes/json_conversion.h"
 #include "nyash/runtime/native.h"
+#include "nyash/runtime/script_box.h"
 
 namespace nyash {
 
@@ -97,6 +98,8 @@ nya::Json Handle::json() const {
 
 void* Handle::native(const std::type_info& type) {
     const auto* object = value_.as<CppObject>();
+    // A box of the script's own, made `from` that box.
+    if (const auto* instance = value_.as<Instance>(); instance && !object) object = instance->part_as<CppObject>();
     return object && object->cpp_type() == type ? object->instance() : nullptr;
 }
 

@@ -75,9 +75,8 @@ struct Interpreter::Impl {
 
     // Parsed, resolved, compiled, its declarations known.
     std::expected<const Proto*, Outcome> load(Program program) {
-        const auto source = program.source;
         auto main = runtime.load(std::move(program));
-        if (!main) return std::unexpected(outcome_of(*source, main.error()));
+        if (!main) return std::unexpected(outcome_of(std::move(main.error().text)));
         return *main;
     }
     std::expected<const Proto*, Outcome> load(std::string name, std::string text) {
@@ -88,15 +87,20 @@ struct Interpreter::Impl {
     static std::expected<Program, Outcome> parse_text(std::string name, std::string text) {
         const auto source = std::make_shared<const Source>(std::move(name), std::move(text));
         auto program = parse(source);
-        if (!program) return std::unexpected(outcome_of(*source, program.error()));
+        if (!program) return std::unexpected(outcome_of(render(*source, program.error())));
         return std::move(*program);
     }
-    static Outcome outcome_of(const Source& source, const Diagnostic& diagnostic) {
-        return {1, render(source, diagnostic), diagnostic.message};
+    static Outcome outcome_of(std::string diagnostic) {
+        constexpr std::string_view kStart = "error: ";
+        std::string message = diagnostic.substr(0, diagnostic.find('\n'));
+        if (message.starts_with(kStart)) message.erase(0, kStart.size());
+        return {1, std::move(diagnostic), std::move(message)};
     }
 
     // The top level, then Main.main; the value of the program.
-    Result run_program(const Proto& main, std::vector<std::string>) { return runtime.vm().run_main(main); }
+    Result run_program(const Proto& main, const std::vector<std::string>& arguments) {
+        return runtime.run(main, arguments);
+    }
 
     // Runs what is queued, and with `waits` whatever still comes, until nothing can happen by itself any more.
     Done run_loop(bool waits) {
@@ -135,9 +139,11 @@ Runtime::Options Interpreter::Impl::runtime_options(Options& options, Impl& self
         const auto now = std::chrono::system_clock::now().time_since_epoch();
         return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
     };
+    made.channels.read_file = read_file;
     if (options.clock) made.clock = std::move(options.clock);
     if (options.random) made.random = std::move(options.random);
     if (options.max_steps > 0) made.limits.max_steps = options.max_steps;
+    made.strict_variables = options.strict_variables;
     made.limits.max_text_bytes = options.max_text_bytes;
     made.limits.max_call_depth = options.max_call_depth;
     return made;
@@ -152,7 +158,7 @@ Interpreter::~Interpreter() = default;
 Outcome Interpreter::run_source(std::string name, std::string text, std::vector<std::string> arguments) {
     auto main = impl_->load(std::move(name), std::move(text));
     if (!main) return impl_->failed(std::move(main.error()));
-    auto result = impl_->run_program(**main, std::move(arguments));
+    auto result = impl_->run_program(**main, arguments);
     if (!result) return impl_->failed(result.error());
     if (auto done = impl_->run_loop(true); !done) return impl_->failed(done.error());
     if (impl_->shows_result) {

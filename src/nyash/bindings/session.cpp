@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "nyash/runtime/script_box.h"
 #include "nyash/syntax/lexer.h"
 #include "nyash/syntax/parser.h"
 #include "nyash/syntax/unicode.h"
@@ -39,6 +40,12 @@ void add_members(Runtime& runtime, const Value& value, std::vector<std::string>&
     const BoxType& type = runtime.type_of(value);
     for (const auto name : type.method_names()) candidates.emplace_back(name);
     for (const auto name : type.property_names()) candidates.emplace_back(name);
+    if (const auto* instance = value.as<Instance>()) {
+        for (const auto name : instance->box.field_names()) candidates.emplace_back(name);
+        for (const auto& part : instance->box.parts) {
+            for (const auto name : part.type->method_names()) candidates.emplace_back(name);
+        }
+    }
     if (const auto* map = value.as<Map>()) {
         map->for_each([&](const String& key, const Value&) {
             if (!key.text().empty() && std::ranges::all_of(key.text(), is_name_byte)) candidates.push_back(key.text());

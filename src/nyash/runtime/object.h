@@ -56,6 +56,7 @@ public:
 protected:
     explicit Object(const BoxType& type) noexcept;
     virtual ~Object();
+    void become(const BoxType& type) noexcept { type_ = &type; }
 
 private:
     // Freeing a long chain must not recurse once per link: deep ones wait in a list.
