@@ -140,6 +140,11 @@ Runtime::Options Interpreter::Impl::runtime_options(Options& options, Impl& self
         return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
     };
     made.channels.read_file = read_file;
+    if (!options.allow_files) {
+        made.channels.read_file = [](const std::string& path) -> std::expected<std::string, std::string> {
+            return std::unexpected("Cannot read '" + path + "': this program does not let scripts use files");
+        };
+    }
     if (options.clock) made.clock = std::move(options.clock);
     if (options.random) made.random = std::move(options.random);
     if (options.max_steps > 0) made.limits.max_steps = options.max_steps;
