@@ -79,7 +79,8 @@ struct LineEditor::Impl {
         el_set(editor, EL_SIGNAL, 0);
         el_set(editor, EL_HIST, history, lines);
         el_set(editor, EL_GETCFN, &read_key);
-        el_set(editor, EL_ADDFN, "nyash-complete", "complete a name", &complete);
+        // The narrow form of this call leaks its texts.
+        el_wset(editor, EL_ADDFN, L"nyash-complete", L"complete a name", &complete);
         el_set(editor, EL_BIND, "^I", "nyash-complete", nullptr);
         el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
         el_source(editor, nullptr);  // the user's ~/.editrc
@@ -198,6 +199,7 @@ LineEditor::Ending LineEditor::read(const std::string& prompt, std::string& line
     impl_->prompt = prompt;
     impl_->is_given_up = false;
     el_resize(impl_->editor);
+    el_set(impl_->editor, EL_PREP_TERM, 1);  // before the prompt shows: what is typed right after it is ours
     int size = 0;
     const char* text = el_gets(impl_->editor, &size);
     if (impl_->is_given_up) {

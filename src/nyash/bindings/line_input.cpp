@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <condition_variable>
+#include <cstdio>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -87,6 +88,7 @@ bool LineInput::wait_readable(int descriptor) {
         if (is_readable(descriptor)) return true;
         if (!watcher_) watcher_ = std::make_unique<Watcher>(loop_);
         watcher_->watch(descriptor);
+        std::fflush(stdout);  // somebody may wait for this output before typing more
         loop_->run_one_until(nya::Clock::time_point::max());
     }
     return false;
