@@ -92,6 +92,21 @@ TEST_CASE("a box of the same class is an argument by reference") {
     CHECK(script.error("a.takeAll([])") == "takeAll expects another box as 'argument1', got ArrayBox");
 }
 
+TEST_CASE("a script's box can be made from a C++ box, and passes as one") {
+    Script script;
+    CHECK(script
+              .run("box Double from CounterBox {\n"
+                   "    birth(start) { from CounterBox.birth(2 * start) }\n"
+                   "    twiceMore() { me.add(me.value)  return me.value }\n"
+                   "}\n"
+                   "d = new Double(5)\nd.add(1)\nprint(d.value)\n"
+                   "plain = new CounterBox(1)\nplain.takeAll(d)\nprint(plain.value)")
+              .ok());
+    CHECK(script.out == "11\n12\n");
+    CHECK(script.interpreter.global("d").native<Counter>() != nullptr);
+    CHECK(script.interpreter.global("d").type_name() == "Double");
+}
+
 TEST_CASE("wrong counts and types are errors as with built-in boxes") {
     Script script;
     CHECK(script.error("new CounterBox()") == "Function CounterBox expects 1 argument, got 0");

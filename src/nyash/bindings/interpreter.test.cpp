@@ -310,6 +310,35 @@ TEST_CASE("a descriptor is waited for while the event loop runs") {
     close(ends[1]);
 }
 
+TEST_CASE("arguments reach Main.main") {
+    Script script;
+    CHECK(script.interpreter.run_source("test", "static box Main { main(args) { print(args) } }", {"one", "two words"})
+              .ok());
+    CHECK(script.out == "[one, two words]\n");
+}
+
+TEST_CASE("without files nothing is included") {
+    std::string diagnostic;
+    Interpreter::Options options;
+    options.err = [&](std::string_view text) { diagnostic += text; };
+    options.allow_files = false;
+    const auto folder = std::filesystem::temp_directory_path() / ("nyash_files_" + std::to_string(getpid()));
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "other.nyash") << "print(1)\n";
+    const auto outcome =
+        Interpreter(std::move(options)).run_source((folder / "main.nyash").string(), "include \"other.nyash\"");
+    CHECK(outcome.exit_code == 1);
+    CHECK(diagnostic.find("this program does not let scripts use files") != std::string::npos);
+    std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("fields and methods of a script's own box are completed") {
+    Script script;
+    REQUIRE(script.run("box Tea { init { leaves } steep() { } }\ntea = new Tea()").ok());
+    CHECK(script.interpreter.completions("tea.le") == std::vector<std::string>{"leaves"});
+    CHECK(script.interpreter.completions("tea.ste") == std::vector<std::string>{"steep"});
+}
+
 TEST_CASE("the value of a program is shown when asked for") {
     std::string out;
     Interpreter::Options options;
