@@ -172,7 +172,18 @@ struct LineEditor::Impl {
     void erase_line() const {
         const LineInfo* info = el_line(editor);
         const std::string_view before(info->buffer, static_cast<std::size_t>(info->cursor - info->buffer));
-        const std::size_t rows = (columns_of(prompt) + columns_of(before)) / terminal_width();
+        // An input of several lines, called back from the history, is edited as one.
+        std::size_t rows = 0;
+        std::string row = prompt;
+        for (const char c : before) {
+            if (c != '\n') {
+                row += c;
+                continue;
+            }
+            rows += columns_of(row) / terminal_width() + 1;
+            row.clear();
+        }
+        rows += columns_of(row) / terminal_width();
         if (rows > 0) write_out("\x1b[" + std::to_string(rows) + "A");
         write_out("\r\x1b[J");
     }
