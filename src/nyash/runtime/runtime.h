@@ -44,9 +44,9 @@ struct Channels {
     std::function<void(std::string_view)> out;
     std::function<void(std::string_view)> err;
     std::function<bool(std::string&)> read_line;  // false at the end of the input
-    bool colours = false;                         // in what Runtime::report() writes to err
     // The text of a file that is included, or a sentence saying why it cannot be read.
     std::function<std::expected<std::string, std::string>(const std::string& path)> read_file;
+    bool colours = false;  // in what Runtime::report() writes to err
 };
 
 // The types the runtime itself makes objects of.
