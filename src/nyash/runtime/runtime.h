@@ -46,6 +46,7 @@ struct Channels {
     std::function<bool(std::string&)> read_line;  // false at the end of the input
     // The text of a file that is included, or a sentence saying why it cannot be read.
     std::function<std::expected<std::string, std::string>(const std::string& path)> read_file;
+    bool colours = false;  // in what Runtime::report() writes to err
 };
 
 // The types the runtime itself makes objects of.

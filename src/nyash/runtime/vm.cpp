@@ -199,6 +199,12 @@ Done Vm::step() {
     return check_limits();
 }
 
+void Vm::resume() noexcept {
+    interrupted_.store(false, std::memory_order_relaxed);
+    is_out_of_steps_ = false;
+    steps_left_ = runtime_.limits().max_steps;
+}
+
 Done Vm::check_limits() const {
     if (!is_out_of_steps_ && !interrupted_.load(std::memory_order_relaxed)) return {};
     ScriptError error(error_kind::kLimit, "Interrupted");
