@@ -109,6 +109,11 @@ public:
     std::optional<std::expected<void, SendError>> send_if_known(std::string_view to, const IntentBox& intent,
                                                                 const SendOpts& opts = {});
 
+    // Asks a node of this process: the answer its handlers return, or why there is none. See P2PBox::request().
+    Answer request(std::string_view to, const IntentBox& intent, const SendOpts& opts = {});
+    // The same without waiting: `done` is called exactly once. See P2PBox::request_async().
+    void request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done);
+
     // The machine behind, for the floors above. Valid while this object lives.
     bus::BusCore& core() const noexcept { return *core_; }
 

@@ -12,8 +12,6 @@
 // (kPosted). Every function here that takes the baton passes it on or gives it back (finish_turn).
 #include "bus/bus_core.h"
 
-#include <nya/expected.h>
-
 #include "base/assert.h"
 #include "base/pause.h"
 #include "intent/quote.h"
@@ -233,10 +231,15 @@ bool BusCore::send_now(const NodeRef& from, const NodeRef& to, const IntentBox& 
 // ---- The slow road
 
 std::optional<std::expected<void, SendError>> BusCore::send_if_known(const NodeRef& from, std::string_view to,
-                                                                     const IntentBox& intent, const SendOpts& opts) {
+                                                                     const IntentBox& intent, const SendOpts& opts,
+                                                                     nya::Json* answer,
+                                                                     const std::shared_ptr<Completion>& call) {
     if (is_closed(*from.slot_)) return std::unexpected(sender_closed(from));
     ThreadContext& thread = ThreadContext::here();
-    return send_slow({thread, from.slot_->id(), to, intent, opts, thread.next_envelope_id()});
+    Outgoing out{thread, from.slot_->id(), to, intent, opts, thread.next_envelope_id()};
+    out.answer = answer;
+    if (call) out.call = &call;
+    return send_slow(out);
 }
 
 std::expected<void, SendError> BusCore::send(const NodeRef& from, const NodeRef& to, const IntentBox& intent,
@@ -264,9 +267,9 @@ std::expected<void, SendError> BusCore::route(const IntentEnvelope& envelope, st
                                               const SendOpts& opts) {
     ThreadContext& thread = ThreadContext::here();
     const std::uint64_t id = envelope.id != 0 ? envelope.id : thread.next_envelope_id();
-    if (auto result = send_slow({thread, envelope.from, to, envelope.intent, opts, id, origin, envelope.hops})) {
-        return *std::move(result);
-    }
+    Outgoing out{thread, envelope.from, to, envelope.intent, opts, id, origin, envelope.hops};
+    out.room = envelope.room;
+    if (auto result = send_slow(out)) return *std::move(result);
     SendError error = node_not_found(to);
     refused(envelope.from, to, envelope.intent, error, id);
     return std::unexpected(std::move(error));
@@ -286,6 +289,35 @@ void BusCore::refused(std::string_view from, std::string_view to, const IntentBo
         trace(TraceEvent::Step::Sent, id, from, to, intent);
         trace(TraceEvent::Step::Dropped, id, from, to, intent, error.reason, error.message);
     }
+}
+
+std::shared_ptr<PendingCall> BusCore::begin_call(const NodeRef& from, std::string_view to, const IntentBox& intent,
+                                                 const SendOpts& opts, bool wants_answer, AnswerCallback done,
+                                                 RunsDone where) {
+    const NodeSlot& slot = *from.slot_;
+    PendingCall::Report report{std::move(done), nullptr, false};
+    if (where == RunsDone::WhereHandlersRun) {
+        report.executor = slot.executor ? slot.executor : delivery_;
+        report.may_run_on_caller = !slot.executor;
+    }
+    PendingCall::Names names{std::string(to), std::string(intent.name())};
+    auto call = std::make_shared<PendingCall>(wants_answer, std::move(names), opts.timeout, std::move(report));
+    if (!calls_->add(slot, call)) {
+        backpressure_.fetch_add(1, std::memory_order_relaxed);
+        call->complete(std::unexpected(SendError(SendError::Reason::Backpressure,
+                                                 "node " + quote(slot.id()) + " already waits for " +
+                                                     std::to_string(PendingCalls::kMaxPerNode) +
+                                                     " messages to be handled or answered",
+                                                 "Send again when some of them have ended")));
+    } else if (is_closed(slot)) {  // looked at after add(): close_node() looks at the list after it has closed
+        call->complete(std::unexpected(sender_closed(from)));
+    }
+    return call;
+}
+
+void BusCore::tell(Completion& completion, Answer ending) {
+    const bool is_reply = completion.wants_answer && ending.has_value();
+    if (!completion.complete(std::move(ending)) && is_reply) late_replies_.fetch_add(1, std::memory_order_relaxed);
 }
 
 // Nothing if no node of this process has that name.
@@ -320,16 +352,16 @@ std::optional<std::expected<void, SendError>> BusCore::send_slow(const Outgoing&
 
 // Nothing if the node is gone, or about to be.
 std::optional<std::expected<void, SendError>> BusCore::deliver(NodeSlot& slot, Word identity, const Outgoing& out) {
-    const bool wants_handled = out.waits_for_handled();
-    if (wants_handled && out.thread.is_running(slot)) {
-        return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out.to));
+    const bool waits = out.waits();
+    if (waits && out.thread.is_running(slot)) {
+        return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out));
     }
-    const auto completion = wants_handled ? std::make_shared<Completion>() : nullptr;
-    if (wants_handled && (identity & state::kHasExecutor) != 0 && out.thread.depth >= kMaxDepth &&
+    if (waits && (identity & state::kHasExecutor) != 0 && out.thread.depth >= kMaxDepth &&
         may_run_here(slot, identity)) {
         // It could only run here, once we are out; and we would not get out.
-        return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out.to));
+        return std::unexpected(refusal_of(SendError::Reason::WouldDeadlock, out));
     }
+    const auto waiter = waits ? std::make_shared<BlockedSender>(out.answer != nullptr) : nullptr;
     for (;;) {
         Word word = slot.word.load(std::memory_order_acquire);
         if (!state::same_node(word, identity) || (word & state::kClosed) != 0) return std::nullopt;
@@ -340,19 +372,19 @@ std::optional<std::expected<void, SendError>> BusCore::deliver(NodeSlot& slot, W
         if ((word & state::kOwned) == 0) {
             const Word mine = word | state::kOwned | state::kInCall;
             if (!slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) continue;
-            return deliver_as_owner(slot, identity, out, completion);
+            return deliver_as_owner(slot, identity, out, waiter);
         }
-        switch (queue_behind_owner(slot, identity, out, completion)) {
+        switch (queue_behind_owner(slot, identity, out, waiter)) {
             case Queueing::Done:
                 trace_queued(out);
-                return completion ? wait_handled(slot, identity, out, completion) : std::expected<void, SendError>();
+                return waiter ? wait_handled(slot, identity, out, waiter) : std::expected<void, SendError>();
             case Queueing::Full:
                 backpressure_.fetch_add(1, std::memory_order_relaxed);
                 if (is_tracing()) {
                     trace(TraceEvent::Step::Dropped, out.id, out.from, out.to, out.intent,
                           SendError::Reason::Backpressure);
                 }
-                return std::unexpected(refusal_of(SendError::Reason::Backpressure, out.to));
+                return std::unexpected(refusal_of(SendError::Reason::Backpressure, out));
             case Queueing::LookAgain:
                 break;
         }
@@ -361,7 +393,7 @@ std::optional<std::expected<void, SendError>> BusCore::deliver(NodeSlot& slot, W
 
 // We own the node. Its handlers run here, if they may; else the envelope waits where they can.
 std::expected<void, SendError> BusCore::deliver_as_owner(NodeSlot& slot, Word identity, const Outgoing& out,
-                                                         const std::shared_ptr<Completion>& completion) {
+                                                         const std::shared_ptr<BlockedSender>& waiter) {
     ThreadContext& thread = out.thread;
     const bool is_ours_to_run = out.origin == Origin::Local && (!slot.executor || slot.executor->runs_here());
     if (is_ours_to_run && thread.depth < kMaxDepth) return run_here(slot, out);
@@ -369,12 +401,15 @@ std::expected<void, SendError> BusCore::deliver_as_owner(NodeSlot& slot, Word id
     Mailbox& mailbox = mailbox_of(slot);
     {
         const nya::SpinningLock lock(mailbox.mutex);
-        mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, thread.number, completion);
+        mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, thread.number, out.room,
+                                      out.completion(waiter));
         slot.word.fetch_or(state::kQueued, std::memory_order_acq_rel);
     }
     trace_queued(out);
-    if (hand_over(slot, is_ours_to_run && !completion ? &thread : nullptr)) {
-        return completion ? wait_handled(slot, identity, out, completion) : std::expected<void, SendError>();
+    // Who waits, here or in an event loop, cannot wait for this thread's outermost delivery.
+    const bool is_waited_for = waiter || out.call != nullptr;
+    if (hand_over(slot, is_ours_to_run && !is_waited_for ? &thread : nullptr)) {
+        return waiter ? wait_handled(slot, identity, out, waiter) : std::expected<void, SendError>();
     }
     return std::unexpected(SendError(SendError::Reason::Closed,
                                      "the executor of node " + quote(out.to) + " has stopped",
@@ -383,7 +418,7 @@ std::expected<void, SendError> BusCore::deliver_as_owner(NodeSlot& slot, Word id
 
 // Somebody else owns the node, and will see the envelope before letting go.
 BusCore::Queueing BusCore::queue_behind_owner(NodeSlot& slot, Word identity, const Outgoing& out,
-                                              const std::shared_ptr<Completion>& completion) {
+                                              const std::shared_ptr<BlockedSender>& waiter) {
     Mailbox& mailbox = mailbox_of(slot);
     const nya::SpinningLock lock(mailbox.mutex);
     const auto is_still_owned = [&](Word word) {
@@ -394,7 +429,8 @@ BusCore::Queueing BusCore::queue_behind_owner(NodeSlot& slot, Word identity, con
     if (mailbox.incoming.size() + mailbox.batch_left.load(std::memory_order_relaxed) >= mailbox.limit) {
         return Queueing::Full;
     }
-    mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, out.thread.number, completion);
+    mailbox.incoming.emplace_back(out.from, out.intent, out.id, out.hops, out.thread.number, out.room,
+                                  out.completion(waiter));
     // The owner clears kQueued under this lock only: where it is set, it will come.
     while (is_still_owned(word)) {
         if ((word & state::kQueued) != 0 ||
@@ -412,19 +448,26 @@ void BusCore::trace_queued(const Outgoing& out) {
 
 std::expected<void, SendError> BusCore::run_here(NodeSlot& slot, const Outgoing& out) {
     ThreadContext& thread = out.thread;
-    std::string failure;
-    Outcome outcome;
-    std::optional<SendError> error;
+    std::optional<Answer> ending;
     {
         const Running running(thread, slot);
         if (is_tracing()) trace(TraceEvent::Step::Delivering, out.id, out.from, slot.id(), out.intent);
-        outcome = run_handlers(slot, {out.intent, out.from, slot.id(), out.id, out.hops}, &failure);
+        std::string failure;
+        ArrivalExtras extras{out.room, out.wants_answer()};
+        const Outcome outcome =
+            run_handlers(slot, {out.intent, out.from, slot.id(), out.id, out.hops, &extras}, &failure);
         if (outcome != Outcome::NoHandler) count_delivered(slot, 1);
-        if (out.opts.wait == Wait::Handled) error = error_of(outcome, slot.id(), out.intent, failure);
+        if (out.waits() || out.call != nullptr) ending = ending_of(outcome, slot.id(), out.intent, failure, extras);
         finish_turn(slot, thread, kSenderTurn);
     }
+    if (ending && out.call != nullptr) {
+        tell(**out.call, *std::move(ending));
+        ending.reset();
+    }
     after_delivery(thread);
-    if (error) return std::unexpected(*std::move(error));
+    if (!ending) return {};
+    if (!*ending) return std::unexpected(std::move(ending->error()));
+    if (out.answer != nullptr) *out.answer = **std::move(ending);
     return {};
 }
 
@@ -442,7 +485,7 @@ bool BusCore::may_run_here(NodeSlot& slot, Word identity) const {
 // The envelope is in the node's queue. Whenever nobody runs the node, this thread does if it may: it could be the very
 // thread that the node has been handed to.
 std::expected<void, SendError> BusCore::wait_handled(NodeSlot& slot, Word identity, const Outgoing& out,
-                                                     const std::shared_ptr<Completion>& completion) {
+                                                     const std::shared_ptr<BlockedSender>& waiter) {
     const auto keep_alive = shared_from_this();  // the last node of the bus may go in what runs below
     // Nodes we have put off would wait for us while we wait: others can run them, unless they are bound to
     // the executor we are blocking.
@@ -460,38 +503,40 @@ std::expected<void, SendError> BusCore::wait_handled(NodeSlot& slot, Word identi
     const bool can_help = out.thread.depth < kMaxDepth && may_run_here(slot, identity);
     if (can_help) {
         const nya::SpinningLock lock(mailbox.mutex);
-        mailbox.helpers.push_back(completion);
+        mailbox.helpers.push_back(waiter);
         mailbox.helper_count.fetch_add(1);  // before resume() looks, as hand_over() posts before it looks here
     }
     const auto deadline = clock_->now() + std::min<std::chrono::milliseconds>(out.opts.timeout, kLongestWait);
-    std::unique_lock lock(completion->mutex);
+    std::unique_lock lock(waiter->mutex);
     bool has_time = true;
-    while (!completion->is_done && has_time) {
+    while (!waiter->is_done && has_time) {
         lock.unlock();
         const bool has_run = can_help && resume(slot, identity, kSenderTurn);
         lock.lock();
         if (has_run) continue;
-        has_time = clock_->wait_until(lock, completion->changed, deadline,
-                                      [&] { return completion->is_done || completion->may_take; });
-        completion->may_take = false;
+        has_time =
+            clock_->wait_until(lock, waiter->changed, deadline, [&] { return waiter->is_done || waiter->may_take; });
+        waiter->may_take = false;
     }
-    const bool is_done = completion->is_done;
+    const bool is_done = waiter->is_done;
+    waiter->is_given_up = !is_done;
     lock.unlock();
     if (can_help) {
         const nya::SpinningLock helpers(mailbox.mutex);
-        std::erase(mailbox.helpers, completion);
+        std::erase(mailbox.helpers, waiter);
         mailbox.helper_count.fetch_sub(1);
     }
     if (!is_done) {
-        return std::unexpected(SendError(SendError::Reason::MayHaveRun,
-                                         "node " + quote(out.to) + " did not finish handling intent " +
-                                             quote(out.intent.name()) + " within " +
-                                             std::to_string(out.opts.timeout.count()) +
-                                             " ms; it is still in its queue "
-                                             "or running",
-                                         "Raise SendOpts::timeout, or look for a handler that blocks"));
+        return std::unexpected(SendError(
+            SendError::Reason::MayHaveRun,
+            "node " + quote(out.to) + " did not " + (out.wants_answer() ? "answer" : "finish handling") + " intent " +
+                quote(out.intent.name()) + " within " + std::to_string(out.opts.timeout.count()) +
+                " ms; it is still in its queue "
+                "or running",
+            "Raise SendOpts::timeout, or look for a handler that blocks"));
     }
-    if (completion->error) return std::unexpected(*std::move(completion->error));
+    if (!waiter->ending) return std::unexpected(std::move(waiter->ending.error()));
+    if (out.answer != nullptr) *out.answer = *std::move(waiter->ending);
     return {};
 }
 
@@ -499,7 +544,7 @@ std::expected<void, SendError> BusCore::wait_handled(NodeSlot& slot, Word identi
 void BusCore::offer_to_helpers(NodeSlot& slot) {
     Mailbox* mailbox = slot.mailbox.load(std::memory_order_acquire);
     if (mailbox == nullptr || mailbox->helper_count.load() == 0) return;
-    std::vector<std::shared_ptr<Completion>> helpers;
+    std::vector<std::shared_ptr<BlockedSender>> helpers;
     {
         const nya::SpinningLock lock(mailbox->mutex);
         helpers = mailbox->helpers;
@@ -507,35 +552,41 @@ void BusCore::offer_to_helpers(NodeSlot& slot) {
     for (const auto& helper : helpers) helper->offer();
 }
 
-SendError BusCore::refusal_of(SendError::Reason reason, std::string_view to) const {
+SendError BusCore::refusal_of(SendError::Reason reason, const Outgoing& out) const {
     if (reason == SendError::Reason::Backpressure) {
-        return {reason, "the queue of node " + quote(to) + " is full",
+        return {reason, "the queue of node " + quote(out.to) + " is full",
                 "Send again later, send less, or raise its queue_limit"};
     }
     NYA_ASSERT(reason == SendError::Reason::WouldDeadlock);
     return {reason,
-            "waiting for node " + quote(to) +
-                " to handle an intent, inside one of its own handlers, would "
-                "wait for ever",
-            "Send without waiting for Handled here"};
+            "waiting for node " + quote(out.to) + " to " + (out.wants_answer() ? "answer" : "handle") +
+                " an intent, inside one of its own handlers, would wait for ever",
+            out.wants_answer() ? "Ask without waiting here: request_async(), or nowait in a script"
+                               : "Send without waiting for Handled here"};
 }
 
-std::optional<SendError> BusCore::error_of(Outcome outcome, std::string_view to, const IntentBox& intent,
-                                           std::string_view failure) const {
+// An answer given is the answer, whatever the handlers after it do.
+Answer BusCore::ending_of(Outcome outcome, std::string_view to, const IntentBox& intent, std::string_view failure,
+                          ArrivalExtras& extras) {
+    if (extras.answer) return *std::move(extras.answer);
+    const std::string what = " for intent " + quote(intent.name());
     switch (outcome) {
         case Outcome::Handled:
-            return std::nullopt;
+            if (!extras.is_request) break;
+            return std::unexpected(SendError(SendError::Reason::NoHandler,
+                                             "no handler of node " + quote(to) + what + " returned an answer",
+                                             "Return a value from the handler, or use send()"));
         case Outcome::NoHandler:
-            return SendError(SendError::Reason::NoHandler,
-                             "node " + quote(to) + " has no handler for intent " + quote(intent.name()),
-                             "Register one with on(), or check the intent's name");
+            return std::unexpected(SendError(SendError::Reason::NoHandler,
+                                             "node " + quote(to) + " has no handler" + what,
+                                             "Register one with on(), or check the intent's name"));
         case Outcome::Failed:
-            return SendError(SendError::Reason::HandlerFailed,
-                             "a handler of node " + quote(to) + " for intent " + quote(intent.name()) +
-                                 " failed: " + std::string(failure),
-                             "Correct the handler; the node goes on");
+            return std::unexpected(
+                SendError(SendError::Reason::HandlerFailed,
+                          "a handler of node " + quote(to) + what + " failed: " + std::string(failure),
+                          "Correct the handler; the node goes on"));
     }
-    return std::nullopt;
+    return nya::Json();
 }
 
 // ---- Running handlers. Only the owner, with kInCall.
@@ -603,11 +654,14 @@ void BusCore::report_failure(const NodeSlot& slot, const Arrival& arrival, std::
 }
 
 BusCore::Outcome BusCore::run_cell(NodeSlot& slot, Cell& cell) {
-    std::string failure;
-    const Arrival arrival{cell.intent, cell.from(), slot.id(), cell.id, cell.hops};
+    Completion* const completion = cell.completion();
+    ArrivalExtras extras{cell.room(), completion != nullptr && completion->wants_answer};
+    const Arrival arrival{cell.intent, cell.from(), slot.id(),
+                          cell.id,     cell.hops,   cell.has_extras() ? &extras : nullptr};
     if (is_tracing()) trace(TraceEvent::Step::Delivering, cell.id, arrival.from, arrival.to, cell.intent);
-    const Outcome outcome = run_handlers(slot, arrival, cell.has_waiter() ? &failure : nullptr);
-    if (cell.has_waiter()) cell.complete(error_of(outcome, slot.id(), cell.intent, failure));
+    std::string failure;
+    const Outcome outcome = run_handlers(slot, arrival, completion != nullptr ? &failure : nullptr);
+    if (completion != nullptr) tell(*completion, ending_of(outcome, slot.id(), cell.intent, failure, extras));
     return outcome;
 }
 
@@ -805,8 +859,11 @@ void BusCore::drop_waiting(NodeSlot& slot) {
         if (is_tracing()) {
             trace(TraceEvent::Step::Dropped, cell.id, cell.from(), slot.id(), cell.intent, SendError::Reason::Closed);
         }
-        cell.complete(SendError(SendError::Reason::Closed,
-                                "node " + quote(slot.id()) + " was closed with the message in its queue"));
+        if (Completion* const completion = cell.completion()) {
+            tell(*completion,
+                 std::unexpected(SendError(SendError::Reason::Closed,
+                                           "node " + quote(slot.id()) + " was closed with the message in its queue")));
+        }
     };
     for (std::size_t i = done; i < batch.size(); ++i) drop(batch[i]);
     for (Cell& cell : incoming) drop(cell);

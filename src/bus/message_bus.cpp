@@ -34,7 +34,7 @@ std::string_view to_string(TraceEvent::Step step) noexcept {
 
 IntentEnvelope Arrival::to_envelope() const {
     const std::uint64_t envelope_id = id != 0 ? id : bus::ThreadContext::here().next_envelope_id();
-    return {std::string(from), std::string(to), intent, envelope_id, hops};
+    return {std::string(from), std::string(to), intent, envelope_id, hops, std::string(room())};
 }
 
 // ---- Registration
@@ -131,6 +131,27 @@ std::optional<std::expected<void, SendError>> LocalNode::send_if_known(std::stri
                                                                        const SendOpts& opts) {
     if (opts.wait != Wait::Handled && core_->send_now(ref_, to, intent)) return std::expected<void, SendError>();
     return core_->send_if_known(ref_, to, intent, opts);
+}
+
+Answer LocalNode::request(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
+    nya::Json answer;
+    auto sent = core_->send_if_known(ref_, to, intent, {Wait::Handled, opts.timeout}, &answer);
+    if (!sent) return std::unexpected(core_->refuse_unknown(id(), to, intent));
+    if (!*sent) return std::unexpected(std::move(sent->error()));
+    return answer;
+}
+
+void LocalNode::request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done) {
+    const auto call = core_->begin_call(ref_, to, intent, opts, true, std::move(done));
+    if (!call->has_ended()) {
+        auto sent = core_->send_if_known(ref_, to, intent, opts, nullptr, call);
+        if (!sent) {
+            call->complete(std::unexpected(core_->refuse_unknown(id(), to, intent)));
+        } else if (!*sent) {
+            call->complete(std::unexpected(std::move(sent->error())));
+        }
+    }
+    core_->call_made(*call);
 }
 
 void LocalNode::close() {
