@@ -189,6 +189,8 @@ public:
     void set_trace(TraceHook hook);
 
     const nya::Clock& clock() const noexcept;
+    // See Options::delivery.
+    const std::shared_ptr<nya::Executor>& delivery() const noexcept;
 
 private:
     explicit MessageBus(std::shared_ptr<bus::BusCore> core);

@@ -233,6 +233,10 @@ void MessageBus::set_trace(TraceHook hook) {
     core_->set_trace(std::move(hook));
 }
 
+const std::shared_ptr<nya::Executor>& MessageBus::delivery() const noexcept {
+    return core_->delivery();
+}
+
 const nya::Clock& MessageBus::clock() const noexcept {
     return core_->clock();
 }

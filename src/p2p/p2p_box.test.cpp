@@ -1,5 +1,5 @@
 // P2PBox: a node as applications use it. First the guide's samples, then its two flows with a transport of our own.
-#include <nyamesh/nyamesh.h>
+#include <nyamesh/p2p_box.h>
 
 #include "support/bus_kit.h"
 

@@ -410,10 +410,11 @@ Result request(NativeCall& call) {
     const String& to = *NYA_TRY(call.string(0));
     if (self(call).node().is_inside_handler_of(to.text())) {
         using enum nyamesh::SendError::Reason;
-        return err_from(call.runtime, {WouldDeadlock,
-                                       "waiting for node \"" + to.text() +
-                                           "\" to answer an intent, inside one of its own handlers, would wait for ever",
-                                       "Ask with nowait here, and await the answer after the handler has ended"});
+        return err_from(call.runtime,
+                        {WouldDeadlock,
+                         "waiting for node \"" + to.text() +
+                             "\" to answer an intent, inside one of its own handlers, would wait for ever",
+                         "Ask with nowait here, and await the answer after the handler has ended"});
     }
     const Value future = NYA_TRY(start_request(call));
     return call.vm.await(future);
