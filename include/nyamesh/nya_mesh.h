@@ -69,6 +69,7 @@ public:
     // To every room this member is in; NodeNotFound(unknown) when there is none. A member of several of them
     // receives it once per room.
     std::expected<void, SendError> send(const nya::Json& msg);
+    std::expected<void, SendError> send_to_rooms(const IntentBox& intent);
     // Straight to one member, or any other node the bus knows: as P2PBox::send() of the intent "message".
     std::expected<void, SendError> send_to(std::string_view member, const nya::Json& msg);
     std::expected<void, SendError> send_to(std::string_view member, const IntentBox& intent);

@@ -136,6 +136,11 @@ std::expected<void, SendError> NyaMesh::send(std::string_view room, const nya::J
 
 std::expected<void, SendError> NyaMesh::send(const nya::Json& msg) {
     const IntentBox intent = NYA_TRY(IntentBox::create("message", msg));
+    return send_to_rooms(intent);
+}
+
+std::expected<void, SendError> NyaMesh::send_to_rooms(const IntentBox& intent) {
+    NYA_TRY(check_message(intent));
     const auto membership = impl_->membership;
     std::set<std::string, std::less<>> accepted;
     std::expected<void, SendError> result;

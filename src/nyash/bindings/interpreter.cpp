@@ -50,6 +50,7 @@ struct Interpreter::Impl {
         add_boxes(runtime);
         add_intent_box(runtime);
         add_p2p_box(runtime);
+        add_nya_mesh(runtime);
     }
 
     Outcome failed(std::string diagnostic) {

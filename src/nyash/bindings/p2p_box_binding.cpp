@@ -279,16 +279,6 @@ Result make_node(NativeCall& call) {
     return Value(make<P2PBoxHandle>(call.runtime, call.runtime.types().named("P2PBox"), std::move(*node)));
 }
 
-// A function, or the name of a global one.
-Result handler_from(NativeCall& call, std::size_t i) {
-    if (!call[i].is_string()) return call.callable(i);
-    const String& name = call[i].as_string();
-    const Value found = call.runtime.globals().find(call.runtime.names().intern(name.text()));
-    if (Vm::is_callable(found)) return found;
-    return fail(error_kind::kUndefined, "Undefined function '" + name.text() + "'",
-                did_you_mean(name.text(), call.runtime.globals().defined_names()));
-}
-
 Result register_handler(NativeCall& call, bool once) {
     const String& name = *NYA_TRY(call.string(0));
     Value function = NYA_TRY(handler_from(call, 1));
@@ -463,6 +453,15 @@ Result close(NativeCall& call) {
 }
 
 }  // namespace
+
+Result handler_from(NativeCall& call, std::size_t i) {
+    if (!call[i].is_string()) return call.callable(i);
+    const String& name = call[i].as_string();
+    const Value found = call.runtime.globals().find(call.runtime.names().intern(name.text()));
+    if (Vm::is_callable(found)) return found;
+    return fail(error_kind::kUndefined, "Undefined function '" + name.text() + "'",
+                did_you_mean(name.text(), call.runtime.globals().defined_names()));
+}
 
 void add_p2p_box(Runtime& runtime) {
     auto& names = runtime.names();
