@@ -1,7 +1,9 @@
 // BusCore: the machine behind MessageBus and LocalNode.
 //
 //   bus_core.cpp       nodes come and go, handlers are added and removed, statistics, traces
-//   delivery.cpp       the hot path: an envelope on its way to a node's handlers
+//   fast_road.cpp      the hot path: an envelope to an idle node
+//   slow_road.cpp      an envelope that has to wait, or whose sender does
+//   runner.cpp         calling handlers, working through a queue, passing a node on
 //   pending_calls.cpp  sends and requests whose sender goes on meanwhile
 //
 // Who may run a node is decided by its state word alone (node_slot.h). Its owner runs its handlers,
@@ -67,7 +69,7 @@ public:
     std::expected<NodeRef, SendError> resolve(std::string_view id) const;
     SendError node_not_found(std::string_view id) const;
 
-    // Envelopes (delivery.cpp).
+    // Envelopes (fast_road.cpp, slow_road.cpp).
     // The fast road: true if the target was idle, could run here, and its handlers have run. False: nothing
     // has happened, ask the functions below. For sends that need not wait for Handled.
     bool send_now(const NodeRef& from, std::string_view to, const IntentBox& intent);
