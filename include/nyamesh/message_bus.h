@@ -174,6 +174,11 @@ public:
     // Delivers an arrival from a wire to a node of this process: never on this thread, always on the node's
     // executor or the bus's delivery executor.
     std::expected<void, SendError> dispatch_to_local(std::string_view node_id, const IntentEnvelope& envelope);
+    // The same, told how it ended: `done` is called once, unless this returns an error, with the answer (null where
+    // `is_request` does not ask for one) or an error: no_handler, handler_failed, closed. On the thread that ran
+    // the handlers, in the middle of the node's turn: it must not run user code.
+    std::expected<void, SendError> dispatch_to_local(std::string_view node_id, const IntentEnvelope& envelope,
+                                                     bool is_request, AnswerCallback done);
     // The end of an envelope that came from a wire and whose node is not here: counted and traced.
     void trace_drop(const IntentEnvelope& envelope);
 

@@ -83,7 +83,7 @@ public:
     std::expected<void, SendError> send(const NodeRef& from, const NodeRef& to, const IntentBox& intent,
                                         const SendOpts& opts);
     std::expected<void, SendError> route(const IntentEnvelope& envelope, std::string_view to, Origin origin,
-                                         const SendOpts& opts);
+                                         const SendOpts& opts, const std::shared_ptr<Completion>& call = nullptr);
     // Calls (pending_calls.h): begin_call() never fails, but the call may have ended at once; then whoever makes it
     // need not send anything. call_made() has to follow on the same thread.
     enum class RunsDone : std::uint8_t { WhereHandlersRun, AnyThread };

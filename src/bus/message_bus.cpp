@@ -208,6 +208,29 @@ std::expected<void, SendError> MessageBus::dispatch_to_local(std::string_view no
     return core_->route(envelope, node_id, bus::Origin::Wire, {});
 }
 
+std::expected<void, SendError> MessageBus::dispatch_to_local(std::string_view node_id, const IntentEnvelope& envelope,
+                                                             bool is_request, AnswerCallback done) {
+    class WireCall final : public bus::Completion {
+    public:
+        WireCall(bool is_for_answer, AnswerCallback callback) : Completion(is_for_answer), done_(std::move(callback)) {}
+        bool complete(Answer ending) override {
+            if (has_ended_.exchange(true)) return false;
+            done_(std::move(ending));
+            return true;
+        }
+
+        bool has_ended() const noexcept { return has_ended_; }
+
+    private:
+        std::atomic<bool> has_ended_{false};
+        AnswerCallback done_;
+    };
+    const auto call = std::make_shared<WireCall>(is_request, std::move(done));
+    auto routed = core_->route(envelope, node_id, bus::Origin::Wire, {}, call);
+    if (!routed && call->has_ended()) return {};  // told already: the node's executor has stopped
+    return routed;
+}
+
 void MessageBus::trace_transport(std::string_view from, std::string_view to, const IntentBox& intent,
                                  const std::expected<void, SendError>& result) {
     if (!result) return core_->refused(from, to, intent, result.error());

@@ -251,3 +251,27 @@ TEST_CASE("many threads ask one node, and each hears its own answer") {
     CHECK(adds_up(bus->statistics()));
     CHECK(bus->statistics().delivered == kThreads * kEach);
 }
+
+TEST_CASE("an arrival from a wire may ask, too: the answer goes to whoever brought it, once") {
+    const auto delivery = std::make_shared<nya::ManualExecutor>();
+    MessageBus::Options options;
+    options.delivery = delivery;
+    const auto bus = make_bus(std::move(options));
+    auto bob = open_node(*bus, "bob");
+    listen(bob, "ask", [](const IntentEnvelope& envelope) { return "hello " + envelope.from; });
+    Log log;
+    const auto arrive = [&](std::string_view to, std::string_view intent, bool is_request) {
+        const IntentEnvelope envelope{"far-away", std::string(to), IntentBox(intent, 1), 0, 1};
+        return bus->dispatch_to_local(to, envelope, is_request, [&](const Answer& answer) { log.add(told(answer)); });
+    };
+    CHECK(outcome(arrive("bob", "ask", true)) == "accepted");
+    CHECK(outcome(arrive("bob", "ask", false)) == "accepted");
+    CHECK(outcome(arrive("bob", "unheard", false)) == "accepted");
+    CHECK(outcome(arrive("nobody", "ask", true)) == "unknown");
+    CHECK(log.lines().empty());  // never on the thread that brings it
+    delivery->run_ready();
+    CHECK(log.text() == "\"hello far-away\", null, no_handler");
+    CHECK(outcome(arrive("bob", "ask", true)) == "accepted");
+    bob.close();
+    CHECK(log.text() == "\"hello far-away\", null, no_handler, closed");
+}

@@ -58,11 +58,12 @@ std::expected<void, SendError> BusCore::send(const NodeRef& from, const NodeRef&
 }
 
 std::expected<void, SendError> BusCore::route(const IntentEnvelope& envelope, std::string_view to, Origin origin,
-                                              const SendOpts& opts) {
+                                              const SendOpts& opts, const std::shared_ptr<Completion>& call) {
     ThreadContext& thread = ThreadContext::here();
     const std::uint64_t id = envelope.id != 0 ? envelope.id : thread.next_envelope_id();
     Outgoing out{thread, envelope.from, to, envelope.intent, opts, id, origin, envelope.hops};
     out.room = envelope.room;
+    if (call) out.call = &call;
     if (auto result = send_slow(out)) return *std::move(result);
     SendError error = node_not_found(to);
     refused(envelope.from, to, envelope.intent, error, id);
