@@ -26,6 +26,7 @@ struct BusStatistics {
     std::uint64_t routed = 0;          // envelopes taken for a node of this process
     std::uint64_t delivered = 0;       // of these, those some handler has seen
     std::uint64_t handler_errors = 0;  // handler calls that ended in an exception
+    std::uint64_t late_replies = 0;    // answers that came when nobody waited for them any more
     Dropped dropped;
     std::size_t nodes = 0;      // open nodes
     std::size_t queued = 0;     // envelopes waiting, over all nodes

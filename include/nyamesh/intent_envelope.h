@@ -16,6 +16,8 @@ struct IntentEnvelope {
     std::uint64_t id = 0;
     // How many times it has been handed on: 0 from node to node in one process, plus one per wire.
     std::uint8_t hops = 0;
+    // The room it was sent to; empty: straight to the node.
+    std::string room = {};
 };
 
 }  // namespace nyamesh

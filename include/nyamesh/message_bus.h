@@ -109,6 +109,11 @@ public:
     std::optional<std::expected<void, SendError>> send_if_known(std::string_view to, const IntentBox& intent,
                                                                 const SendOpts& opts = {});
 
+    // Asks a node of this process: the answer its handlers return, or why there is none. See P2PBox::request().
+    Answer request(std::string_view to, const IntentBox& intent, const SendOpts& opts = {});
+    // The same without waiting: `done` is called exactly once. See P2PBox::request_async().
+    void request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done);
+
     // The machine behind, for the floors above. Valid while this object lives.
     bus::BusCore& core() const noexcept { return *core_; }
 
@@ -169,6 +174,11 @@ public:
     // Delivers an arrival from a wire to a node of this process: never on this thread, always on the node's
     // executor or the bus's delivery executor.
     std::expected<void, SendError> dispatch_to_local(std::string_view node_id, const IntentEnvelope& envelope);
+    // The same, told how it ended: `done` is called once, unless this returns an error, with the answer (null where
+    // `is_request` does not ask for one) or an error: no_handler, handler_failed, closed. On the thread that ran
+    // the handlers, in the middle of the node's turn: it must not run user code.
+    std::expected<void, SendError> dispatch_to_local(std::string_view node_id, const IntentEnvelope& envelope,
+                                                     bool is_request, AnswerCallback done);
     // The end of an envelope that came from a wire and whose node is not here: counted and traced.
     void trace_drop(const IntentEnvelope& envelope);
 
@@ -184,6 +194,8 @@ public:
     void set_trace(TraceHook hook);
 
     const nya::Clock& clock() const noexcept;
+    // See Options::delivery.
+    const std::shared_ptr<nya::Executor>& delivery() const noexcept;
 
 private:
     explicit MessageBus(std::shared_ptr<bus::BusCore> core);

@@ -16,6 +16,7 @@ inline constexpr std::size_t kMaxNameBytes = 255;
 // Otherwise SerializationError(invalid_name), whose message names the offending byte.
 std::expected<void, SendError> check_node_id(std::string_view id);
 std::expected<void, SendError> check_intent_name(std::string_view name);
+std::expected<void, SendError> check_room_name(std::string_view name);
 
 // The guide's sugar (Level 2). "chat:hello" is the intent "chat" with the text "hello"; any text
 // whose part before the first colon is not [A-Za-z_][A-Za-z0-9_.-]*, or whose colon is followed by

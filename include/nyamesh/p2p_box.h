@@ -72,6 +72,25 @@ public:
     // The fastest: to a node of this process that resolve() found.
     std::expected<void, SendError> send(const NodeRef& to, const IntentBox& intent, const SendOpts& opts = {});
 
+    // Sends, and waits until the target's handlers have returned: what they answer. Only a value that a handler returns
+    // answers (see handler.h); of several handlers the first one that does, in registration order.
+    // Errors: as send() with Wait::Handled; BusError(no_handler) also when handlers have run and none has answered;
+    // an error that a handler returns. Inside a handler of the target: BusError(would_deadlock), at once.
+    Answer request(std::string_view to, const IntentBox& intent, const SendOpts& opts = {});
+    Answer request(std::string_view to, std::string_view text, const SendOpts& opts = {});
+    Answer request(std::string_view to, const char* text, const SendOpts& opts = {});
+
+    // The same without waiting. `done` is called exactly once: with the answer, an error, at the timeout, or when this
+    // node or the target closes. Is that known at once, and this thread one where the node's handlers may run, it is
+    // called before this returns; otherwise later, on the node's executor or else on the bus's delivery
+    // executor (an executor that has stopped destroys it uncalled). It may do what a handler may.
+    // At most 65,536 are under way per node; one more is BusError(backpressure).
+    void request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done);
+    void send_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, SentCallback done);
+
+    // Whether this thread is inside a handler of that node, so that it cannot answer before we return.
+    bool is_inside_handler_of(std::string_view id) const;
+
     // A handle to a node of this process. NodeNotFound if there is none of that name.
     std::expected<NodeRef, SendError> resolve(std::string_view id) const;
 
@@ -89,6 +108,8 @@ private:
     struct Impl;
     explicit P2PBox(std::unique_ptr<Impl> impl) noexcept;
     std::expected<Registration, SendError> add_handler(std::string_view intent_name, IntentHandler handler, bool once);
+    void start(std::string_view to, const IntentBox& intent, const SendOpts& opts, bool wants_answer,
+               AnswerCallback done, bool runs_anywhere = false);
     static std::expected<P2PBox, SendError> open_on(std::unique_ptr<Transport> transport, P2PBoxOptions options);
 
     std::unique_ptr<Impl> impl_;

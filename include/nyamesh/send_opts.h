@@ -14,7 +14,8 @@ enum class Wait : std::uint8_t {
 
 struct SendOpts {
     Wait wait = Wait::Accepted;
-    // How long a send may wait for what `wait` asks, or for the answer of a first contact.
+    // How long a send may wait for what `wait` asks, or for the answer of a first contact; and how long a request
+    // waits for its answer, whatever `wait` says. 5 seconds unless you say otherwise.
     std::chrono::milliseconds timeout{5000};
 };
 

@@ -3,6 +3,7 @@
 // One P2PBox owns one Transport. In-process messages never pass through it: the bus delivers them.
 #pragma once
 
+#include <nyamesh/handler.h>
 #include <nyamesh/intent_envelope.h>
 #include <nyamesh/send_error.h>
 #include <nyamesh/send_opts.h>
@@ -26,6 +27,18 @@ public:
 
     // Takes the message on its way to `to`, or says why not. Any thread.
     virtual std::expected<void, SendError> send(std::string_view to, const IntentBox& intent, const SendOpts& opts) = 0;
+
+    // As send(), without waiting for anything: `done` is called once, on any thread, and may be called before this
+    // returns. By default for transports whose send() never waits.
+    virtual void send_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, SentCallback done) {
+        done(send(to, intent, opts));
+    }
+    // Takes the message to `to` and brings back its answer, likewise. By default: NetworkError(unsupported).
+    virtual void request(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done) {
+        static_cast<void>(to), static_cast<void>(intent), static_cast<void>(opts);
+        done(std::unexpected(SendError(SendError::Reason::Unsupported, "this transport carries no requests",
+                                       "Send an intent instead, and have it answered by another")));
+    }
 
     // Where arrivals go. Called once, before the first send. After close() has returned the callback
     // is not called again.

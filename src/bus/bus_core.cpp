@@ -62,6 +62,7 @@ BusCore::BusCore(MessageBus::Options options)
       queue_limit_(std::clamp<std::size_t>(options.queue_limit, 1, kMaxQueueLimit)),
       can_bias_(bias::is_available()),
       on_handler_error_(options.on_handler_error ? std::move(options.on_handler_error) : print_handler_error),
+      calls_(std::make_shared<PendingCalls>(clock_)),
       delivery_(options.delivery ? std::move(options.delivery)
                                  : std::make_shared<nya::ThreadExecutor>("nya-delivery")) {}
 
@@ -168,6 +169,11 @@ SendError BusCore::sender_closed(const NodeRef& from) const {
 void BusCore::close_node(const NodeRef& node) {
     NodeSlot& slot = *node.slot_;
     index_.erase(slot);
+    const auto end_calls = [&] {
+        calls_->end_all(slot, SendError(SendError::Reason::Closed, "node " + quote(slot.id()) +
+                                                                       " was closed before its message was "
+                                                                       "handled or answered; it may have run"));
+    };
     Word word = slot.word.load(std::memory_order_acquire);
     for (;;) {
         if ((word & state::kClosed) != 0) break;
@@ -180,6 +186,7 @@ void BusCore::close_node(const NodeRef& node) {
         const Word closed = is_running ? (word | state::kClosed | state::kAttention)
                                        : ((word & ~state::kPosted) | state::kClosed | state::kOwned);
         if (!slot.word.compare_exchange_weak(word, closed, std::memory_order_acq_rel)) continue;
+        end_calls();
         if (!is_running) return finish_close(slot);  // nobody runs it: its last turn is ours
         // The call under way ends; the handlers after it are not called any more.
         const nya::Lock lock(registry_of(slot).mutex);
@@ -243,6 +250,11 @@ SendError BusCore::node_not_found(std::string_view id) const {
     std::string hint = nearest.best().empty() ? "Open a node of that name first, or check the spelling"
                                               : "Did you mean " + quote(nearest.best()) + "?";
     return {SendError::Reason::Unknown, "no node " + quote(id) + " in this process", std::move(hint)};
+}
+
+bool BusCore::is_inside_handler_of(std::string_view id) const {
+    const auto found = index_.find(id);
+    return found && ThreadContext::here().is_running(*found->slot);
 }
 
 // ---- Handlers
@@ -368,6 +380,7 @@ void BusCore::wake_waiters(const NodeSlot& slot, Word identity) {
 BusStatistics BusCore::statistics() const {
     BusStatistics result;
     result.handler_errors = handler_errors_.load(std::memory_order_relaxed);
+    result.late_replies = late_replies_.load(std::memory_order_relaxed);
     result.dropped.no_handler = no_handler_.load(std::memory_order_relaxed);
     result.dropped.closed = dropped_closed_.load(std::memory_order_relaxed);
     result.dropped.backpressure = backpressure_.load(std::memory_order_relaxed);

@@ -1,7 +1,10 @@
 // BusCore: the machine behind MessageBus and LocalNode.
 //
 //   bus_core.cpp       nodes come and go, handlers are added and removed, statistics, traces
-//   delivery.cpp       the hot path: an envelope on its way to a node's handlers
+//   fast_road.cpp      the hot path: an envelope to an idle node
+//   slow_road.cpp      an envelope that has to wait, or whose sender does
+//   runner.cpp         calling handlers, working through a queue, passing a node on
+//   pending_calls.cpp  sends and requests whose sender goes on meanwhile
 //
 // Who may run a node is decided by its state word alone (node_slot.h). Its owner runs its handlers,
 // replaces nothing, and on its way out serves what others left for it: retired tables, waiters, close.
@@ -15,6 +18,7 @@
 #include "base/mutex.h"
 #include "bus/node_index.h"
 #include "bus/node_slot.h"
+#include "bus/pending_calls.h"
 #include "bus/thread_context.h"
 
 #include <array>
@@ -65,18 +69,33 @@ public:
     std::expected<NodeRef, SendError> resolve(std::string_view id) const;
     SendError node_not_found(std::string_view id) const;
 
-    // Envelopes (delivery.cpp).
+    // Envelopes (fast_road.cpp, slow_road.cpp).
     // The fast road: true if the target was idle, could run here, and its handlers have run. False: nothing
     // has happened, ask the functions below. For sends that need not wait for Handled.
     bool send_now(const NodeRef& from, std::string_view to, const IntentBox& intent);
     bool send_now(const NodeRef& from, const NodeRef& to, const IntentBox& intent);
-    // Nothing if no node of this process is called `to`.
+    // Nothing if no node of this process is called `to`. With `answer` it is a request that waits for one; with a
+    // `call` it waits for nothing, and the call is told how it ends unless this returns an error.
     std::optional<std::expected<void, SendError>> send_if_known(const NodeRef& from, std::string_view to,
-                                                                const IntentBox& intent, const SendOpts& opts);
+                                                                const IntentBox& intent, const SendOpts& opts,
+                                                                nya::Json* answer = nullptr,
+                                                                const std::shared_ptr<Completion>& call = nullptr);
     std::expected<void, SendError> send(const NodeRef& from, const NodeRef& to, const IntentBox& intent,
                                         const SendOpts& opts);
     std::expected<void, SendError> route(const IntentEnvelope& envelope, std::string_view to, Origin origin,
-                                         const SendOpts& opts);
+                                         const SendOpts& opts, const std::shared_ptr<Completion>& call = nullptr);
+    // Calls (pending_calls.h): begin_call() never fails, but the call may have ended at once; then whoever makes it
+    // need not send anything. call_made() has to follow on the same thread.
+    enum class RunsDone : std::uint8_t { WhereHandlersRun, AnyThread };
+    std::shared_ptr<PendingCall> begin_call(const NodeRef& from, std::string_view to, const IntentBox& intent,
+                                            const SendOpts& opts, bool wants_answer, AnswerCallback done,
+                                            RunsDone where = RunsDone::WhereHandlersRun);
+    void call_made(PendingCall& call) { calls_->made(call); }
+    // Tells `completion`; an answer nobody waits for any more is counted.
+    void tell(Completion& completion, Answer ending);
+    // Whether this thread is inside a handler of that node.
+    bool is_inside_handler_of(std::string_view id) const;
+    const std::shared_ptr<nya::Executor>& delivery() const noexcept { return delivery_; }
     void trace_drop(const IntentEnvelope& envelope);
     // The end of a send that found no way: counted and traced.
     SendError refuse_unknown(std::string_view from, std::string_view to, const IntentBox& intent);
@@ -113,8 +132,15 @@ private:
         std::uint64_t id;
         Origin origin = Origin::Local;
         std::uint8_t hops = 0;
+        std::string_view room = {};
+        nya::Json* answer = nullptr;                        // of a request that waits
+        const std::shared_ptr<Completion>* call = nullptr;  // of one that does not wait
 
-        bool waits_for_handled() const noexcept { return opts.wait == Wait::Handled && origin == Origin::Local; }
+        bool waits() const noexcept { return call == nullptr && opts.wait == Wait::Handled && origin == Origin::Local; }
+        bool wants_answer() const noexcept { return call != nullptr ? (*call)->wants_answer : answer != nullptr; }
+        std::shared_ptr<Completion> completion(const std::shared_ptr<BlockedSender>& waiter) const {
+            return call != nullptr ? *call : waiter;
+        }
     };
 
     static bool is_closed(const NodeSlot& slot) noexcept {
@@ -176,19 +202,19 @@ private:
     std::optional<std::expected<void, SendError>> deliver(NodeSlot& slot, state::Word identity, const Outgoing& out);
     enum class Queueing : std::uint8_t { Done, Full, LookAgain };
     std::expected<void, SendError> deliver_as_owner(NodeSlot& slot, state::Word identity, const Outgoing& out,
-                                                    const std::shared_ptr<Completion>& completion);
+                                                    const std::shared_ptr<BlockedSender>& waiter);
     Queueing queue_behind_owner(NodeSlot& slot, state::Word identity, const Outgoing& out,
-                                const std::shared_ptr<Completion>& completion);
+                                const std::shared_ptr<BlockedSender>& waiter);
     void trace_queued(const Outgoing& out);
     std::expected<void, SendError> run_here(NodeSlot& slot, const Outgoing& out);
     std::optional<std::expected<void, SendError>> send_slow(const Outgoing& out);
     bool may_run_here(NodeSlot& slot, state::Word identity) const;
     std::expected<void, SendError> wait_handled(NodeSlot& slot, state::Word identity, const Outgoing& out,
-                                                const std::shared_ptr<Completion>& completion);
+                                                const std::shared_ptr<BlockedSender>& waiter);
     SendError sender_closed(const NodeRef& from) const;
-    SendError refusal_of(SendError::Reason reason, std::string_view to) const;
-    std::optional<SendError> error_of(Outcome outcome, std::string_view to, const IntentBox& intent,
-                                      std::string_view failure) const;
+    SendError refusal_of(SendError::Reason reason, const Outgoing& out) const;
+    static Answer ending_of(Outcome outcome, std::string_view to, const IntentBox& intent, std::string_view failure,
+                            ArrivalExtras& extras);
 
     const std::uint64_t id_;
     const std::shared_ptr<nya::Clock> clock_;
@@ -215,6 +241,9 @@ private:
     std::atomic<std::uint64_t> backpressure_{0};
     std::atomic<std::uint64_t> unknown_node_{0};
     std::atomic<std::uint64_t> no_route_{0};
+    std::atomic<std::uint64_t> late_replies_{0};
+
+    const std::shared_ptr<PendingCalls> calls_;
 
     // Last: its thread is joined before anything else goes.
     const std::shared_ptr<nya::Executor> delivery_;

@@ -10,6 +10,7 @@
 #include <nyamesh/send_error.h>
 
 #include "base/mutex.h"
+#include "bus/completion.h"
 #include "bus/handler_table.h"
 
 #include <atomic>
@@ -26,33 +27,10 @@
 
 namespace nyamesh::bus {
 
-// What a sender that waits for Handled waits on. Shared by the sender and the cell.
-struct Completion {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool is_done = false;
-    bool may_take = false;  // the target has been handed on: whoever can may run it
-    std::optional<SendError> error;
-
-    void complete(std::optional<SendError> outcome) {
-        {
-            const std::lock_guard guard(mutex);
-            is_done = true;
-            error = std::move(outcome);
-        }
-        changed.notify_all();
-    }
-    void offer() {
-        const std::lock_guard guard(mutex);
-        may_take = true;
-        changed.notify_all();
-    }
-};
-
 class Cell {
 public:
     Cell(std::string_view from, const IntentBox& intent_box, std::uint64_t envelope_id, std::uint8_t hop_count,
-         std::uint32_t thread_number, const std::shared_ptr<Completion>& waiter)
+         std::uint32_t thread_number, std::string_view room, std::shared_ptr<Completion> completion)
         : intent(intent_box), id(envelope_id), sender_thread(thread_number), hops(hop_count) {
         if (from.size() <= kInlineFrom) {
             from_size_ = static_cast<std::uint8_t>(from.size());
@@ -60,7 +38,7 @@ public:
         } else {
             keep(new std::string(from));
         }
-        if (waiter) completion_ = new std::shared_ptr<Completion>(waiter);
+        if (completion || !room.empty()) extra_ = new Extra{std::move(completion), std::string(room)};
     }
     Cell(Cell&& other) noexcept
         : intent(std::move(other.intent)),
@@ -68,24 +46,23 @@ public:
           sender_thread(other.sender_thread),
           hops(other.hops),
           from_size_(std::exchange(other.from_size_, std::uint8_t{0})),
-          completion_(std::exchange(other.completion_, nullptr)) {
+          extra_(std::exchange(other.extra_, nullptr)) {
         std::memcpy(from_, other.from_, sizeof from_);
     }
     Cell& operator=(Cell&&) = delete;
     ~Cell() {
         if (from_size_ == kLongFrom) delete long_from();
-        delete completion_;
+        delete extra_;
     }
 
     std::string_view from() const noexcept {
         if (from_size_ == kLongFrom) return *long_from();
         return {from_, from_size_};
     }
-    // Tells the waiter, if there is one, how the envelope ended.
-    void complete(std::optional<SendError> outcome) {
-        if (completion_ != nullptr) (*completion_)->complete(std::move(outcome));
-    }
-    bool has_waiter() const noexcept { return completion_ != nullptr; }
+    // What only some envelopes have: who hears how it ended (or null), and its room.
+    bool has_extras() const noexcept { return extra_ != nullptr; }
+    Completion* completion() const noexcept { return extra_ != nullptr ? extra_->completion.get() : nullptr; }
+    std::string_view room() const noexcept { return extra_ != nullptr ? std::string_view(extra_->room) : ""; }
 
     IntentBox intent;
     std::uint64_t id;
@@ -93,6 +70,10 @@ public:
     std::uint8_t hops;
 
 private:
+    struct Extra {
+        std::shared_ptr<Completion> completion;
+        std::string room;
+    };
     static constexpr std::size_t kInlineFrom = 18;
     static constexpr std::uint8_t kLongFrom = 255;
 
@@ -108,7 +89,7 @@ private:
 
     std::uint8_t from_size_ = 0;
     char from_[kInlineFrom];
-    std::shared_ptr<Completion>* completion_ = nullptr;
+    Extra* extra_ = nullptr;
 };
 static_assert(sizeof(Cell) <= 128, "a cell is two cache lines");
 
@@ -131,7 +112,7 @@ struct alignas(64) Mailbox {
 
     // Senders that wait for Handled on a thread where the node may run: whoever hands the node on tells them, since
     // it may be their own thread that it is handed to. At most one for each blocked thread.
-    std::vector<std::shared_ptr<Completion>> helpers NYA_GUARDED_BY(mutex);
+    std::vector<std::shared_ptr<BlockedSender>> helpers NYA_GUARDED_BY(mutex);
     std::atomic<std::uint32_t> helper_count{0};
 
     bool has_batch() const noexcept { return next < batch.size(); }

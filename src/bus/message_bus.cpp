@@ -34,7 +34,7 @@ std::string_view to_string(TraceEvent::Step step) noexcept {
 
 IntentEnvelope Arrival::to_envelope() const {
     const std::uint64_t envelope_id = id != 0 ? id : bus::ThreadContext::here().next_envelope_id();
-    return {std::string(from), std::string(to), intent, envelope_id, hops};
+    return {std::string(from), std::string(to), intent, envelope_id, hops, std::string(room())};
 }
 
 // ---- Registration
@@ -133,6 +133,27 @@ std::optional<std::expected<void, SendError>> LocalNode::send_if_known(std::stri
     return core_->send_if_known(ref_, to, intent, opts);
 }
 
+Answer LocalNode::request(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
+    nya::Json answer;
+    auto sent = core_->send_if_known(ref_, to, intent, {Wait::Handled, opts.timeout}, &answer);
+    if (!sent) return std::unexpected(core_->refuse_unknown(id(), to, intent));
+    if (!*sent) return std::unexpected(std::move(sent->error()));
+    return answer;
+}
+
+void LocalNode::request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done) {
+    const auto call = core_->begin_call(ref_, to, intent, opts, true, std::move(done));
+    if (!call->has_ended()) {
+        auto sent = core_->send_if_known(ref_, to, intent, opts, nullptr, call);
+        if (!sent) {
+            call->complete(std::unexpected(core_->refuse_unknown(id(), to, intent)));
+        } else if (!*sent) {
+            call->complete(std::unexpected(std::move(sent->error())));
+        }
+    }
+    core_->call_made(*call);
+}
+
 void LocalNode::close() {
     if (core_) core_->close_node(ref_);
 }
@@ -187,6 +208,29 @@ std::expected<void, SendError> MessageBus::dispatch_to_local(std::string_view no
     return core_->route(envelope, node_id, bus::Origin::Wire, {});
 }
 
+std::expected<void, SendError> MessageBus::dispatch_to_local(std::string_view node_id, const IntentEnvelope& envelope,
+                                                             bool is_request, AnswerCallback done) {
+    class WireCall final : public bus::Completion {
+    public:
+        WireCall(bool is_for_answer, AnswerCallback callback) : Completion(is_for_answer), done_(std::move(callback)) {}
+        bool complete(Answer ending) override {
+            if (has_ended_.exchange(true)) return false;
+            done_(std::move(ending));
+            return true;
+        }
+
+        bool has_ended() const noexcept { return has_ended_; }
+
+    private:
+        std::atomic<bool> has_ended_{false};
+        AnswerCallback done_;
+    };
+    const auto call = std::make_shared<WireCall>(is_request, std::move(done));
+    auto routed = core_->route(envelope, node_id, bus::Origin::Wire, {}, call);
+    if (!routed && call->has_ended()) return {};  // told already: the node's executor has stopped
+    return routed;
+}
+
 void MessageBus::trace_transport(std::string_view from, std::string_view to, const IntentBox& intent,
                                  const std::expected<void, SendError>& result) {
     if (!result) return core_->refused(from, to, intent, result.error());
@@ -210,6 +254,10 @@ BusStatistics MessageBus::statistics() const {
 
 void MessageBus::set_trace(TraceHook hook) {
     core_->set_trace(std::move(hook));
+}
+
+const std::shared_ptr<nya::Executor>& MessageBus::delivery() const noexcept {
+    return core_->delivery();
 }
 
 const nya::Clock& MessageBus::clock() const noexcept {

@@ -67,6 +67,10 @@ std::expected<void, SendError> check_intent_name(std::string_view name) {
     return check_name("intent name", name);
 }
 
+std::expected<void, SendError> check_room_name(std::string_view name) {
+    return check_name("room name", name);
+}
+
 Sugar split_sugar(std::string_view text) noexcept {
     const Sugar plain{"message", text};
     const std::size_t colon = text.find(':');

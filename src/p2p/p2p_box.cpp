@@ -37,6 +37,17 @@ void receive(MessageBus& bus, std::string_view node_id, const IntentEnvelope& en
     if (!is_here) bus.trace_drop(envelope);
 }
 
+// A send's result as a call ends with it, and back.
+Answer answer_of(const std::expected<void, SendError>& sent) {
+    if (!sent) return std::unexpected(sent.error());
+    return {};
+}
+
+std::expected<void, SendError> sending_of(const Answer& answer) {
+    if (!answer) return std::unexpected(answer.error());
+    return {};
+}
+
 }  // namespace
 
 P2PBox::P2PBox(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -110,6 +121,78 @@ std::expected<void, SendError> P2PBox::send(const NodeRef& to, const IntentBox& 
     if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]]
         return {};
     return node.core().send(node.ref(), to, intent, opts);
+}
+
+Answer P2PBox::request(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
+    const LocalNode& node = impl_->node;
+    nya::Json answer;
+    if (auto sent = node.core().send_if_known(node.ref(), to, intent, {Wait::Handled, opts.timeout}, &answer)) {
+        if (!*sent) return std::unexpected(std::move(sent->error()));
+        return answer;
+    }
+    // Over a wire: the call knows its deadline and when this node closes, so the wait needs neither.
+    const auto waiter = std::make_shared<bus::BlockedSender>(true);
+    start(to, intent, opts, true, [waiter](Answer ending) { waiter->complete(std::move(ending)); }, true);
+    std::unique_lock lock(waiter->mutex);
+    waiter->changed.wait(lock, [&] { return waiter->is_done; });
+    return std::move(waiter->ending);
+}
+
+Answer P2PBox::request(std::string_view to, std::string_view text, const SendOpts& opts) {
+    const Sugar sugar = split_sugar(text);
+    auto intent = NYA_TRY(IntentBox::create(sugar.intent_name, sugar.text));
+    return request(to, intent, opts);
+}
+
+Answer P2PBox::request(std::string_view to, const char* text, const SendOpts& opts) {
+    return request(to, std::string_view(text), opts);
+}
+
+void P2PBox::request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done) {
+    start(to, intent, opts, true, std::move(done));
+}
+
+void P2PBox::send_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, SentCallback done) {
+    start(to, intent, opts, false, [done = std::move(done)](Answer ending) mutable {
+        if (ending) return done({});
+        done(std::unexpected(std::move(ending.error())));
+    });
+}
+
+// The guide's flow for what does not wait: the bus, else the transport.
+void P2PBox::start(std::string_view to, const IntentBox& intent, const SendOpts& opts, bool wants_answer,
+                   AnswerCallback done, bool runs_anywhere) {
+    using RunsDone = bus::BusCore::RunsDone;
+    const LocalNode& node = impl_->node;
+    const std::shared_ptr<bus::BusCore> core = node.core().shared_from_this();  // `done` may destroy this node
+    const auto call = core->begin_call(node.ref(), to, intent, opts, wants_answer, std::move(done),
+                                       runs_anywhere ? RunsDone::AnyThread : RunsDone::WhereHandlersRun);
+    const bool waits_for_end = wants_answer || opts.wait == Wait::Handled;
+    if (!call->has_ended()) {
+        const auto told = waits_for_end ? call : nullptr;
+        if (const auto sent = core->send_if_known(node.ref(), to, intent, opts, nullptr, told)) {
+            if (!*sent || !waits_for_end) call->complete(answer_of(*sent));
+        } else {
+            // A wire reports on its own thread, when this node may be gone.
+            auto ended = [core, call, bus = impl_->bus, from = std::string(node_id()), name = std::string(to),
+                          intent](Answer answer) {
+                bus->trace_transport(from, name, intent, sending_of(answer));
+                core->tell(*call, std::move(answer));
+            };
+            if (wants_answer) {
+                impl_->transport->request(to, intent, opts, std::move(ended));
+            } else {
+                impl_->transport->send_async(
+                    to, intent, opts,
+                    [ended = std::move(ended)](const std::expected<void, SendError>& sent) { ended(answer_of(sent)); });
+            }
+        }
+    }
+    core->call_made(*call);
+}
+
+bool P2PBox::is_inside_handler_of(std::string_view id) const {
+    return impl_->node.core().is_inside_handler_of(id);
 }
 
 std::expected<NodeRef, SendError> P2PBox::resolve(std::string_view id) const {

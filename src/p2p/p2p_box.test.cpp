@@ -1,5 +1,5 @@
 // P2PBox: a node as applications use it. First the guide's samples, then its two flows with a transport of our own.
-#include <nyamesh/nyamesh.h>
+#include <nyamesh/p2p_box.h>
 
 #include "support/bus_kit.h"
 
@@ -26,6 +26,7 @@ public:
         std::vector<SendOpts> opts;
         std::optional<SendError> error;  // what send() answers, if anything
         Transport::ReceiveCallback arrive;
+        std::vector<AnswerCallback> asked;  // by request(), to be answered by the test
         bool is_closed = false;
     };
     FakeTransport(std::string id, std::shared_ptr<Wire> wire) : id_(std::move(id)), wire_(std::move(wire)) {}
@@ -37,6 +38,10 @@ public:
         wire_->opts.push_back(opts);
         if (wire_->error) return std::unexpected(*wire_->error);
         return {};
+    }
+    void request(std::string_view to, const IntentBox& intent, const SendOpts&, AnswerCallback done) override {
+        wire_->sent.emplace_back(to, intent);
+        wire_->asked.push_back(std::move(done));
     }
     void on_receive(ReceiveCallback callback) override { wire_->arrive = std::move(callback); }
     bool is_reachable(std::string_view node) const override { return node == "far-away"; }
@@ -393,4 +398,88 @@ TEST_CASE_FIXTURE(OneProcess, "a box on an executor hears its own thread's sends
     CHECK(log.lines().size() == 1);
     loop->run_ready();
     CHECK(log.lines().size() == 2);
+}
+
+TEST_CASE_FIXTURE(OneProcess, "request: the bus answers for whom it knows, the transport for the rest") {
+    auto alice = open_on_wire("alice");
+    auto bob = open("bob");
+    bob.on("ask", [](const IntentBox& intent, std::string_view) { return intent.payload(); });
+    CHECK((alice.request("bob", IntentBox("ask", 5)) == Answer(nya::Json(5))));
+    CHECK((alice.request("bob", "ask:text") == Answer(nya::Json("text"))));
+    CHECK(wire->asked.empty());
+
+    const auto note = [&](const Answer& answer) {
+        log.add(answer ? answer->dump() : std::string(to_string(answer.error().reason)));
+    };
+    alice.request_async("far-away", IntentBox("ask", 1), {.timeout = kGuard}, note);
+    REQUIRE(wire->asked.size() == 1);
+    std::thread([&] { wire->asked[0](nya::Json("from afar")); }).join();
+    CHECK(log.lines().empty());  // not on the wire's thread
+    delivery->run_ready();
+    CHECK(log.text() == "\"from afar\"");
+
+    // What the wire says too late is counted, and told to nobody.
+    alice.request_async("far-away", IntentBox("ask", 2), {.timeout = kGuard}, note);
+    alice.close();
+    wire->asked[1](nya::Json("too late"));
+    delivery->run_ready();
+    CHECK(log.text() == "\"from afar\", closed");
+    CHECK(bus->statistics().late_replies == 1);
+}
+
+TEST_CASE_FIXTURE(OneProcess, "a request over a wire waits for its answer, and at most until its timeout") {
+    class Echo final : public Transport {
+    public:
+        std::string_view node_id() const noexcept override { return "alice"; }
+        TransportKind kind() const noexcept override { return TransportKind::WebRTC; }
+        std::expected<void, SendError> send(std::string_view, const IntentBox&, const SendOpts&) override { return {}; }
+        void request(std::string_view, const IntentBox& intent, const SendOpts&, AnswerCallback done) override {
+            if (intent.name() == "silence") return;
+            far_.post([done = std::move(done), answer = intent.payload()]() mutable { done(std::move(answer)); });
+        }
+        void on_receive(ReceiveCallback) override {}
+        bool is_reachable(std::string_view) const override { return true; }
+        void close() override {}
+
+    private:
+        nya::ThreadExecutor far_;
+    };
+    auto alice = P2PBox::open(std::make_unique<Echo>(), {.bus = bus}).value();
+    CHECK((alice.request("far-away", IntentBox("ask", 5)) == Answer(nya::Json(5))));
+    const auto silence = alice.request("far-away", IntentBox("silence", 1), {.timeout = std::chrono::milliseconds(1)});
+    REQUIRE_FALSE(silence.has_value());
+    CHECK(silence.error().reason == SendError::Reason::MayHaveRun);
+}
+
+TEST_CASE_FIXTURE(OneProcess, "send_async tells how the send went, with Handled once the handlers have returned") {
+    auto alice = open_on_wire("alice");
+    auto bob = open("bob");
+    const auto note = [&](const std::expected<void, SendError>& sent) { log.add(outcome(sent)); };
+    alice.send_async("bob", IntentBox("ping", 1), {}, note);
+    alice.send_async("bob", IntentBox("ping", 1), until_handled(), note);
+    CHECK(log.text() == "accepted, no_handler");
+    bob.on("ping", [&](const IntentBox&, std::string_view) { log.add("ping"); });
+    alice.send_async("bob", IntentBox("ping", 1), until_handled(), note);
+    CHECK(log.text() == "accepted, no_handler, ping, accepted");
+    wire->error.emplace(SendError::Reason::Offline, "no hub");
+    alice.send_async("far-away", IntentBox("ping", 1), {}, note);
+    CHECK(log.text() == "accepted, no_handler, ping, accepted, offline");
+    bob.on("inside", [&](const IntentBox&, std::string_view) {
+        CHECK(alice.is_inside_handler_of("bob"));
+        CHECK_FALSE(alice.is_inside_handler_of("alice"));
+        alice.send_async("bob", IntentBox("ping", 1), until_handled(), note);
+        log.add("queued");
+    });
+    CHECK(outcome(alice.send("bob", IntentBox("inside", 1))) == "accepted");
+    delivery->run_ready();
+    CHECK(log.text() == "accepted, no_handler, ping, accepted, offline, queued, ping, accepted");
+}
+
+TEST_CASE_FIXTURE(OneProcess, "a completion may destroy the node that asked") {
+    auto alice = std::make_unique<P2PBox>(open("alice"));
+    auto bob = open("bob");
+    bob.on("ask", [](const IntentBox&, std::string_view) { return 1; });
+    alice->request_async("bob", IntentBox("ask", 1), {}, [&](const Answer&) { alice.reset(); });
+    CHECK(alice == nullptr);
+    CHECK_FALSE(bus->has_node("alice"));
 }

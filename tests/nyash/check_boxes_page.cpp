@@ -30,6 +30,7 @@ Sections sections_of_code() {
     nyash::add_boxes(runtime);
     nyash::add_intent_box(runtime);
     nyash::add_p2p_box(runtime);
+    nyash::add_nya_mesh(runtime);
     const auto list = [&](const std::string& section, const nyash::BoxType& type) {
         auto& entries = sections[section];
         if (type.constructor()) entries.insert("new " + type.constructor()->usage());

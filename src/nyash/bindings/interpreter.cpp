@@ -65,6 +65,7 @@ struct Interpreter::Impl {
         add_boxes(runtime);
         add_intent_box(runtime);
         add_p2p_box(runtime);
+        add_nya_mesh(runtime);
     }
 
     Outcome failed(Outcome outcome) {
@@ -149,6 +150,7 @@ Runtime::Options Interpreter::Impl::runtime_options(Options& options, Impl& self
     if (options.random) made.random = std::move(options.random);
     if (options.max_steps > 0) made.limits.max_steps = options.max_steps;
     made.strict_variables = options.strict_variables;
+    made.allow_files = options.allow_files;
     made.limits.max_text_bytes = options.max_text_bytes;
     made.limits.max_call_depth = options.max_call_depth;
     return made;

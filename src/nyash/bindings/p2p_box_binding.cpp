@@ -7,17 +7,24 @@
 // Who owns what: the script object owns the node and the handlers' function values; what the bus keeps
 // is a pointer to a slot that is emptied, on the script's thread, by off, close and the end of the script.
 // So values never travel to another thread, and a handler that uses its own node (a cycle) goes away.
+// Futures that wait for an answer are kept the same way, and settled when the node closes.
 #include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include <nyamesh/names.h>
 #include <nyamesh/p2p_box.h>
 
 #include "nyash/bindings/bindings.h"
 #include "nyash/bindings/intent_box_binding.h"
 #include "nyash/bindings/send_errors.h"
+#include "nyash/boxes/json_conversion.h"
 #include "nyash/boxes/result_box.h"
+#include "nyash/runtime/future.h"
 #include "nyash/runtime/native.h"
 #include "nyash/runtime/text_writer.h"
 
@@ -34,6 +41,41 @@ struct HandlerSlot {
     bool is_once = false;
 };
 
+// The futures of sends and requests under way, by number: what the bus is given is the number.
+class PendingFutures {
+public:
+    explicit PendingFutures(Runtime& runtime) : runtime_(runtime) {}
+
+    std::uint64_t add(const Ref<Future>& future) {
+        entries_.try_emplace(++last_, Value(future), *runtime_.loop());
+        return last_;
+    }
+    // On the script's thread. Nothing if the future has been settled, or the script is being ended.
+    void settle(std::uint64_t number, const std::function<Value(Runtime&)>& value) {
+        const auto entry = entries_.extract(number);
+        if (entry) entry.mapped().future.as<Future>()->resolve(value(runtime_));
+    }
+    void settle_all(const nyamesh::SendError& error) {
+        while (!entries_.empty()) {
+            settle(entries_.begin()->first, [&](Runtime& runtime) { return err_from(runtime, error); });
+        }
+    }
+    void drop_all() noexcept {
+        const auto dropped = std::move(entries_);
+        entries_.clear();
+    }
+
+private:
+    struct Entry {
+        Entry(Value value, EventLoop& loop) : future(std::move(value)), keep_alive(loop) {}
+        Value future;
+        EventLoop::KeepAlive keep_alive;
+    };
+    Runtime& runtime_;
+    std::uint64_t last_ = 0;
+    std::map<std::uint64_t, Entry> entries_;
+};
+
 class P2PBoxHandle final : public Container {
 public:
     P2PBoxHandle(Runtime& runtime, const BoxType& type, nyamesh::P2PBox node)
@@ -41,7 +83,8 @@ public:
           runtime_(runtime),
           id_(node.node_id()),
           kind_(node.transport_kind()),
-          node_(std::move(node)) {}
+          node_(std::move(node)),
+          pending_(std::make_shared<PendingFutures>(runtime)) {}
     ~P2PBoxHandle() override { close(); }
 
     const std::string& id() const { return id_; }
@@ -50,33 +93,42 @@ public:
 
     std::expected<void, nyamesh::SendError> on(const std::string& intent_name, Value function, bool once);
     std::expected<std::size_t, nyamesh::SendError> off(const std::string& intent_name);
-    void close() noexcept;
+    // For onState, onUnconfirmed and onGap: called by wires, which a node in process has none of.
+    void listen_to_wire(Value function) { wire_listeners_.push_back(std::move(function)); }
+    const std::shared_ptr<PendingFutures>& pending() const { return pending_; }
+    void close();
+    nyamesh::SendError closed_error() const {
+        return {nyamesh::SendError::Reason::Closed, "node \"" + id_ + "\" has been closed", "Open it again"};
+    }
 
     void write(TextWriter& out) const override {
         out.text("P2PBox[" + id_ + ":" + std::string(to_string(kind_)) + "]");
     }
-    void clear() noexcept override { close(); }
+    void clear() noexcept override {
+        pending_->drop_all();
+        close();
+    }
 
     std::string last_from;
     std::string last_intent_name;
     bool has_received = false;
 
 private:
-    static void arrive(HandlerSlot& slot, const nyamesh::IntentBox& intent, std::string_view from);
+    static void arrive(HandlerSlot& slot, const nyamesh::Arrival& arrival);
     void forget(const HandlerSlot& slot);
 
     Runtime& runtime_;
     std::string id_;
     nyamesh::TransportKind kind_;
     nyamesh::P2PBox node_;
+    std::shared_ptr<PendingFutures> pending_;
     std::vector<std::shared_ptr<HandlerSlot>> slots_;
+    std::vector<Value> wire_listeners_;
 };
 
 std::expected<void, nyamesh::SendError> P2PBoxHandle::on(const std::string& intent_name, Value function, bool once) {
     auto slot = std::make_shared<HandlerSlot>(this, intent_name, std::move(function), once);
-    const auto handler = [slot](const nyamesh::IntentBox& intent, std::string_view from) {
-        arrive(*slot, intent, from);
-    };
+    const auto handler = [slot](const nyamesh::Arrival& arrival) { arrive(*slot, arrival); };
     auto registered = once ? node_.on_once(intent_name, handler) : node_.on(intent_name, handler);
     if (!registered) return std::unexpected(registered.error());
     slots_.push_back(std::move(slot));
@@ -84,7 +136,7 @@ std::expected<void, nyamesh::SendError> P2PBoxHandle::on(const std::string& inte
 }
 
 // On the script's thread: the node is bound to its event loop.
-void P2PBoxHandle::arrive(HandlerSlot& slot, const nyamesh::IntentBox& intent, std::string_view from) {
+void P2PBoxHandle::arrive(HandlerSlot& slot, const nyamesh::Arrival& arrival) {
     if (!slot.node) return;
     // A script that is being ended has said so; what still waits in its queues is not run.
     if (auto done = slot.node->runtime_.vm().check_limits(); !done)
@@ -95,15 +147,23 @@ void P2PBoxHandle::arrive(HandlerSlot& slot, const nyamesh::IntentBox& intent, s
     if (function.is_undefined()) return;  // unregistered while the message was on its way
     if (slot.is_once) self->forget(slot);
     Runtime& runtime = self->runtime_;
-    self->last_from = from;
-    self->last_intent_name = intent.name();
+    self->last_from = arrival.from;
+    self->last_intent_name = arrival.intent.name();
     self->has_received = true;
 
-    const Value arguments[] = {Value(make_intent_box(runtime, intent)), Value(runtime.string(std::string(from)))};
+    const std::string where = "in the handler of node '" + self->id_ + "' for '" + slot.intent_name + "'";
+    const auto failed = [&](const ScriptError& error) {
+        runtime.report(error, where);
+        throw nyamesh::ReportedFailure(error->message);
+    };
+    const Value arguments[] = {Value(make_intent_box(runtime, arrival.intent)),
+                               Value(runtime.string(std::string(arrival.from)))};
     auto result = runtime.vm().call(function, arguments, true);
-    if (result) return;
-    runtime.report(result.error(), "in the handler of node '" + self->id_ + "' for '" + slot.intent_name + "'");
-    throw nyamesh::ReportedFailure(result.error()->message);
+    if (!result) return failed(result.error());
+    if (!arrival.is_request() || result->is_void() || !runtime.vm().returned_explicitly()) return;
+    auto answer = json_from(runtime.vm(), *result);
+    if (!answer) return failed(answer.error());
+    arrival.answer(*std::move(answer));
 }
 
 void P2PBoxHandle::forget(const HandlerSlot& slot) {
@@ -120,8 +180,11 @@ std::expected<std::size_t, nyamesh::SendError> P2PBoxHandle::off(const std::stri
     return removed;
 }
 
-void P2PBoxHandle::close() noexcept {
+void P2PBoxHandle::close() {
     node_.close();
+    pending_->settle_all(closed_error());
+    const auto listeners = std::move(wire_listeners_);
+    wire_listeners_.clear();
     const auto slots = std::move(slots_);
     slots_.clear();
     std::vector<Value> functions;
@@ -137,6 +200,61 @@ P2PBoxHandle& self(NativeCall& call) {
     return call.object<P2PBoxHandle>();
 }
 
+// What the third argument of the constructor may say.
+struct NodeOption {
+    std::string_view name;
+    bool is_for_wires;  // not for an in-process node
+    bool (*accepts)(const Value& value);
+    std::string_view wanted;
+};
+constexpr std::int64_t kMaxQueueLimit = 1'048'576;
+constexpr NodeOption kNodeOptions[] = {
+    {"queue_limit", false,
+     [](const Value& v) { return v.is_integer() && v.as_integer() >= 1 && v.as_integer() <= kMaxQueueLimit; },
+     "an Integer from 1 to 1048576"},
+    {"url", true, [](const Value& v) { return v.is_string(); }, "a String"},
+    {"key", true, [](const Value& v) { return v.is_string(); }, "a String"},
+    {"gateway", true, [](const Value& v) { return v.is_bool(); }, "true or false"},
+    {"ice_servers", true, [](const Value& v) { return v.as<Array>() != nullptr; }, "an Array"},
+};
+
+std::expected<nyamesh::P2PBoxOptions, ScriptError> node_options(NativeCall& call, std::size_t i,
+                                                                nyamesh::TransportKind kind) {
+    nyamesh::P2PBoxOptions options;
+    options.executor = call.runtime.loop();
+    if (!call.has(i)) return options;
+    const auto* map = call.as<Map>(i);
+    if (!map) return std::unexpected(call.wrong_type(i, "a Map"));
+    const bool has_wire = kind != nyamesh::TransportKind::InProcess;
+    std::optional<ScriptError> wrong;
+    map->for_each([&](const String& key, const Value& value) {
+        if (wrong) return;
+        const std::string option = "the option '" + key.text() + "'";
+        std::vector<std::string_view> known;
+        for (const NodeOption& o : kNodeOptions) {
+            if (has_wire || !o.is_for_wires) known.push_back(o.name);
+            if (o.name != key.text()) continue;
+            if (!has_wire && o.is_for_wires) {
+                wrong.emplace(error_kind::kArguments, "P2PBox: " + option + " is not for the transport inprocess",
+                              "leave it out, or use the transport websocket or webrtc");
+            } else if (!o.accepts(value)) {
+                wrong.emplace(error_kind::kType, "P2PBox: " + option + " is " + std::string(o.wanted) + ", got " +
+                                                     call.vm.type_name(value));
+            } else if (o.name == "queue_limit") {
+                options.queue_limit = static_cast<std::size_t>(value.as_integer());
+            }
+            return;
+        }
+        std::string help = did_you_mean(key.text(), known);
+        if (help.empty()) {
+            for (const auto& name : known) help += (help.empty() ? "the options are " : ", ") + std::string(name);
+        }
+        wrong.emplace(error_kind::kArguments, "P2PBox does not know " + option, std::move(help));
+    });
+    if (wrong) return std::unexpected(std::move(*wrong));
+    return options;
+}
+
 Result make_node(NativeCall& call) {
     const String& id = *NYA_TRY(call.string(0));
     auto kind = nyamesh::TransportKind::InProcess;
@@ -145,22 +263,10 @@ Result make_node(NativeCall& call) {
         if (!parsed) return std::unexpected(script_error_from(parsed.error()));
         kind = *parsed;
     }
-    if (call.has(2) && !call[2].as<Map>()) return std::unexpected(call.wrong_type(2, "a Map"));
-    nyamesh::P2PBoxOptions options;
-    options.executor = call.runtime.loop();
+    auto options = NYA_TRY(node_options(call, 2, kind));
     auto node = nyamesh::P2PBox::open(id.text(), kind, std::move(options));
     if (!node) return std::unexpected(script_error_from(node.error()));
     return Value(make<P2PBoxHandle>(call.runtime, call.runtime.types().named("P2PBox"), std::move(*node)));
-}
-
-// A function, or the name of a global one.
-Result handler_from(NativeCall& call, std::size_t i) {
-    if (!call[i].is_string()) return call.callable(i);
-    const String& name = call[i].as_string();
-    const Value found = call.runtime.globals().find(call.runtime.names().intern(name.text()));
-    if (Vm::is_callable(found)) return found;
-    return fail(error_kind::kUndefined, "Undefined function '" + name.text() + "'",
-                did_you_mean(name.text(), call.runtime.globals().defined_names()));
 }
 
 Result register_handler(NativeCall& call, bool once) {
@@ -185,49 +291,121 @@ Result off(NativeCall& call) {
     return make_ok(call.runtime, Value::boolean(*removed > 0));
 }
 
-// { wait: "accepted"|"delivered"|"handled", timeout: ms }
-std::expected<nyamesh::SendOpts, ScriptError> send_options(NativeCall& call, std::size_t i) {
+// Of send: { wait: "accepted"|"delivered"|"handled", timeout: ms }; of request only the timeout.
+std::expected<nyamesh::SendOpts, ScriptError> send_options(NativeCall& call, std::size_t i, bool is_request) {
     nyamesh::SendOpts options;
     if (!call.has(i)) return options;
-    const auto* map = call[i].as<Map>();
+    const auto* map = call.as<Map>(i);
     if (!map) return std::unexpected(call.wrong_type(i, "a Map"));
     std::optional<ScriptError> wrong;
     map->for_each([&](const String& key, const Value& value) {
         const std::string text = value.is_string() ? value.as_string().text() : "";
-        if (key.text() == "wait" && text == "accepted") {
+        const bool is_wait = key.text() == "wait" && !is_request;
+        if (is_wait && text == "accepted") {
             options.wait = nyamesh::Wait::Accepted;
-        } else if (key.text() == "wait" && text == "delivered") {
+        } else if (is_wait && text == "delivered") {
             options.wait = nyamesh::Wait::Delivered;
-        } else if (key.text() == "wait" && text == "handled") {
+        } else if (is_wait && text == "handled") {
             options.wait = nyamesh::Wait::Handled;
         } else if (key.text() == "timeout" && value.is_integer() && value.as_integer() >= 0 &&
                    value.as_integer() <= 86'400'000) {
             options.timeout = std::chrono::milliseconds(value.as_integer());
         } else {
-            wrong.emplace(
-                error_kind::kArguments, "send does not know the option '" + key.text() + "' with this value",
-                "options are wait: \"accepted\", \"delivered\" or \"handled\", and timeout: milliseconds up to a day");
+            wrong.emplace(error_kind::kArguments,
+                          call.function.name + " does not know the option '" + key.text() + "' with this value",
+                          is_request ? "the option is timeout: milliseconds up to a day"
+                                     : "options are wait: \"accepted\", \"delivered\" or \"handled\", and timeout: "
+                                       "milliseconds up to a day");
         }
     });
     if (wrong) return std::unexpected(std::move(*wrong));
     return options;
 }
 
+// An IntentBox, or a text that stands for one.
+std::expected<nyamesh::IntentBox, ScriptError> message_from(NativeCall& call, std::size_t i) {
+    if (const auto* intent = call.as<IntentBoxHandle>(i)) return intent->intent();
+    if (!call[i].is_string()) return std::unexpected(call.wrong_type(i, "an IntentBox or a String"));
+    const nyamesh::Sugar sugar = nyamesh::split_sugar(call[i].as_string().text());
+    auto intent = nyamesh::IntentBox::create(sugar.intent_name, sugar.text);
+    if (!intent) return std::unexpected(script_error_from(intent.error()));
+    return *intent;
+}
+
 Result send(NativeCall& call) {
     const String& to = *NYA_TRY(call.string(0));
-    const auto options = NYA_TRY(send_options(call, 2));
-    const Ref<P2PBoxHandle> node(&self(call));  // a handler may drop the last reference to it
-    std::expected<void, nyamesh::SendError> sent;
-    if (call[1].is_string()) {
-        sent = node->node().send(to.text(), std::string_view(call[1].as_string().text()), options);
-    } else if (const auto* intent = call[1].as<IntentBoxHandle>()) {
-        const nyamesh::IntentBox message = intent->intent();  // the handle may change meanwhile
-        sent = node->node().send(to.text(), message, options);
-    } else {
-        return std::unexpected(call.wrong_type(1, "an IntentBox or a String"));
-    }
+    const auto options = NYA_TRY(send_options(call, 2, false));
+    const auto message = NYA_TRY(message_from(call, 1));  // a copy: the script's handle may change meanwhile
+    const Ref<P2PBoxHandle> node(&self(call));            // a handler may drop the last reference to it
+    const auto sent = node->node().send(to.text(), message, options);
     NYA_TRY(call.vm.check_limits());  // what ends a handler for good ends its sender, too
     if (!sent) return err_from(call.runtime, sent.error());
+    return make_ok(call.runtime, Value::boolean(true));
+}
+
+// `nowait f = node.send(…)`
+Result start_send(NativeCall& call) {
+    const String& to = *NYA_TRY(call.string(0));
+    const auto options = NYA_TRY(send_options(call, 2, false));
+    const auto message = NYA_TRY(message_from(call, 1));
+    const Ref<P2PBoxHandle> node(&self(call));
+    auto future = call.runtime.future();
+    node->node().send_async(to.text(), message, options,
+                            [pending = node->pending(), number = node->pending()->add(future)](
+                                const std::expected<void, nyamesh::SendError>& sent) {
+                                pending->settle(number, [&](Runtime& runtime) {
+                                    return sent ? make_ok(runtime, Value::boolean(true))
+                                                : err_from(runtime, sent.error());
+                                });
+                            });
+    NYA_TRY(call.vm.check_limits());
+    return Value(future);
+}
+
+Value result_of(Runtime& runtime, const nyamesh::Answer& answer) {
+    if (!answer) return err_from(runtime, answer.error());
+    auto document = nyamesh::IntentBox::create("answer", *answer);  // a view shows objects and arrays
+    if (!document) return err_from(runtime, document.error());
+    return make_ok(runtime, json_value(runtime, Ref<JsonDocument>(make_intent_box(runtime, *document))));
+}
+
+// `nowait f = node.request(…)`
+Result start_request(NativeCall& call) {
+    const String& to = *NYA_TRY(call.string(0));
+    const auto options = NYA_TRY(send_options(call, 2, true));
+    const auto message = NYA_TRY(message_from(call, 1));
+    const Ref<P2PBoxHandle> node(&self(call));
+    auto future = call.runtime.future();
+    node->node().request_async(
+        to.text(), message, options,
+        [pending = node->pending(), number = node->pending()->add(future)](const nyamesh::Answer& answer) {
+            pending->settle(number, [&](Runtime& runtime) { return result_of(runtime, answer); });
+        });
+    NYA_TRY(call.vm.check_limits());
+    return Value(future);
+}
+
+// Waits as `await` does: the event loop runs meanwhile, so that others can answer.
+Result request(NativeCall& call) {
+    const String& to = *NYA_TRY(call.string(0));
+    if (self(call).node().is_inside_handler_of(to.text())) {
+        using enum nyamesh::SendError::Reason;
+        return err_from(call.runtime,
+                        {WouldDeadlock,
+                         "waiting for node \"" + to.text() +
+                             "\" to answer an intent, inside one of its own handlers, would wait for ever",
+                         "Ask with nowait here, and await the answer after the handler has ended"});
+    }
+    const Value future = NYA_TRY(start_request(call));
+    return call.vm.await(future);
+}
+
+// onState, onUnconfirmed, onGap: what wires tell. A node in process has none, so that they are never called.
+Result listen_to_wire(NativeCall& call) {
+    Value function = NYA_TRY(handler_from(call, 0));
+    P2PBoxHandle& node = self(call);
+    if (!node.node().is_open()) return err_from(call.runtime, node.closed_error());
+    node.listen_to_wire(std::move(function));
     return make_ok(call.runtime, Value::boolean(true));
 }
 
@@ -266,6 +444,15 @@ Result close(NativeCall& call) {
 
 }  // namespace
 
+Result handler_from(NativeCall& call, std::size_t i) {
+    if (!call[i].is_string()) return call.callable(i);
+    const String& name = call[i].as_string();
+    const Value found = call.runtime.globals().find(call.runtime.names().intern(name.text()));
+    if (Vm::is_callable(found)) return found;
+    return fail(error_kind::kUndefined, "Undefined function '" + name.text() + "'",
+                did_you_mean(name.text(), call.runtime.globals().defined_names()));
+}
+
 void add_p2p_box(Runtime& runtime) {
     auto& names = runtime.names();
     runtime.types()
@@ -274,7 +461,9 @@ void add_p2p_box(Runtime& runtime) {
         .method(names, "on", "name handler", on)
         .method(names, "onOnce", "name handler", on_once)
         .method(names, "off", "name", off)
-        .method(names, "send", "to intent options?", send)
+        .method(names, "send", "to intent options?", send, start_send)
+        .method(names, "request", "to intent options?", request, start_request)
+        .method(names, "onState onUnconfirmed onGap", "handler", listen_to_wire)
         .method(names, "getNodeId", "", node_id)
         .method(names, "getTransportType", "", transport_type)
         .method(names, "isReachable", "id", is_reachable)

@@ -3,6 +3,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <nya/expected.h>
+
 namespace nyash {
 namespace {
 
@@ -49,8 +51,15 @@ private:
 }  // namespace
 
 Result clone_value(Runtime& runtime, const Value& value) {
-    // Of an instance the fields are copied as they are: what they refer to is shared.
-    if (const auto* instance = value.as<Instance>()) return Value(runtime.copy(*instance));
+    // Of an instance the fields are copied as they are, what they refer to is shared; its built-in parts are its own.
+    if (const auto* instance = value.as<Instance>()) {
+        const auto copy = runtime.copy(*instance);
+        for (const auto& part : copy->box.parts) {
+            const Value own = instance->field(part.slot);
+            if (own.as<Array>() || own.as<Map>()) copy->set_field(part.slot, NYA_TRY(clone_value(runtime, own)));
+        }
+        return Value(copy);
+    }
     return Cloner(runtime)(value);
 }
 

@@ -777,7 +777,8 @@ private:
         const Variable* variable = target.variable;
         const Span span = target.span;
         if (!variable) {
-            emit(Op::SetGlobal, span, value, global(target.name, span));
+            const Op op = runtime_.options().strict_variables ? Op::SetExistingGlobal : Op::SetGlobal;
+            emit(op, span, value, global(target.name, span));
             return;
         }
         const bool own = variable->owner == &f_->node;

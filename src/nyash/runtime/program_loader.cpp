@@ -52,7 +52,7 @@ std::expected<void, LoadError> Runtime::declare(const Proto& main) {
         if (i.op == Op::Include) {
             const Reference& reference = main.references[i.a];
             std::string tried;
-            auto file = find_included(*main.source, reference.text, tried);
+            auto file = find_included(*main.source, reference, tried);
             if (!file) return std::unexpected(std::move(file.error()));
             if (!*file) {
                 return load_error(*main.source, {"Cannot include '" + reference.text + "': no such file",
@@ -119,7 +119,14 @@ Result Runtime::run(const Proto& main, const std::vector<std::string>& arguments
     const Method method = box ? box->find_own_method(method_name) : Method{};
     if (!method) return value;
     const Value self = NYA_TRY(vm_.static_instance(*box));
-    if (method.script->proto.parameters == 0) return vm_.invoke(self, method_name, {});
+    const Proto& code = method.script->proto;
+    if (code.parameters > 1) {
+        ScriptError error(error_kind::kArguments, "main expects no or one parameter, not " + std::to_string(code.parameters),
+                          "it receives one array with the arguments of the script");
+        error->trace.push_back({&code, code.head});
+        return std::unexpected(std::move(error));
+    }
+    if (code.parameters == 0) return vm_.invoke(self, method_name, {});
     auto list = array();
     for (const std::string& argument : arguments) list->items.emplace_back(string(argument));
     const Value argument(list);
@@ -128,8 +135,12 @@ Result Runtime::run(const Proto& main, const std::vector<std::string>& arguments
 
 // ---- include and using ----
 
-std::expected<Runtime::File*, LoadError> Runtime::find_included(const Source& from, const std::string& path,
+std::expected<Runtime::File*, LoadError> Runtime::find_included(const Source& from, const Reference& reference,
                                                                 std::string& tried) {
+    const std::string& path = reference.text;
+    const auto refused = [&](const std::string& why, std::string help = {}) {
+        return load_error(from, {"Cannot include '" + path + "': " + why, reference.span, std::move(help), {}});
+    };
     const fs::path directory = fs::path(from.name()).parent_path();
     std::vector<fs::path> places{directory / path};
     if (!fs::path(path).is_absolute()) {
@@ -141,12 +152,13 @@ std::expected<Runtime::File*, LoadError> Runtime::find_included(const Source& fr
         const std::string shown = place.lexically_normal().string();
         if (tried.find("'" + shown + "'") == std::string::npos) tried += (tried.empty() ? "'" : ", '") + shown + "'";
         if (!fs::exists(place, error)) continue;
+        if (fs::is_directory(place, error)) return refused("it is a directory", "name a file in it");
         const fs::path canonical = fs::canonical(place, error);
         if (auto known = files_.find(canonical.string()); known != files_.end()) return &known->second;
         if (files_.size() >= kMaxFiles)
-            return std::unexpected(LoadError{"error: More than 10000 files are included\n"});
+            return refused("more than 10000 files are included");
         auto text = options_.channels.read_file(shown);
-        if (!text) return std::unexpected(LoadError{"error: " + text.error() + "\n"});
+        if (!text) return refused(text.error());
         const auto source = std::make_shared<const Source>(shown, std::move(*text));
         auto program = parse(source);
         if (!program) return load_error(*source, program.error());
@@ -165,7 +177,7 @@ std::expected<Runtime::File*, LoadError> Runtime::find_included(const Source& fr
 
 Done Runtime::include(const Source& from, const Reference& reference) {
     std::string tried;
-    auto found = find_included(from, reference.text, tried);
+    auto found = find_included(from, reference, tried);
     if (!found) {
         ScriptError error(error_kind::kDeclaration, "Cannot include '" + reference.text + "'");
         error->is_fatal = true;

@@ -176,7 +176,7 @@ private:
     std::expected<void, LoadError> declare(const Proto& main);
     std::expected<void, LoadError> declare_boxes(const Proto& main);
     // The file an include means, loaded; null when there is none, its tries in `tried`.
-    std::expected<File*, LoadError> find_included(const Source& from, const std::string& path, std::string& tried);
+    std::expected<File*, LoadError> find_included(const Source& from, const Reference& reference, std::string& tried);
 
     Options options_;
     BoxType any_type_{"Box"};

@@ -122,9 +122,9 @@ Value Instance::plain_part() const {
 
 Value Instance::callable_field(Name name) const {
     const std::uint32_t slot = box.find_slot(name);
-    if (slot == ScriptBox::kNoSlot || box.slots[slot].is_weak) return {};
+    if (slot == ScriptBox::kNoSlot) return {};
     const Value& value = field(slot);
-    return value.is_absent() ? Value() : value;
+    return value.is_absent() || value.as<WeakReference>() ? Value() : value;
 }
 
 Ref<Instance> Instance::copy(Heap& heap, std::uint64_t copy_number) const {

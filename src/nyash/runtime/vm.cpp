@@ -120,11 +120,20 @@ Result Vm::await(const Value& value) {
                     "a handler that waits lets other handlers run; let them finish before waiting again");
     }
     ++waits_;
-    while (!held->is_settled() && check_limits()) {
-        if (loop.run_ready(1) == 0) loop.run_one_until(nya::Clock::time_point::max());
+    Done done;
+    while (done && !held->is_settled()) {
+        if (loop.run_ready(1) > 0) {
+            done = check_limits();
+        } else if (!loop.has_work()) {
+            done = fail(error_kind::kOperation, "The future will never be ready",
+                        "nothing is under way that could settle it: no timer, no request, no message");
+        } else {
+            loop.run_one_until(nya::Clock::time_point::max());
+            done = step();
+        }
     }
     --waits_;
-    NYA_TRY(check_limits());
+    NYA_TRY(std::move(done));
     if (held->has_failed()) return std::unexpected(error_of(held->value()));
     return held->value();
 }
@@ -502,6 +511,7 @@ Result Vm::run(std::size_t stop_depth) {
                 break;
             }
             case Op::DeclareFunction:
+                if (globals[i.b].static_box) break;  // hides the function
                 globals[i.b].declared =
                     Value(make<Function>(runtime_.heap(), runtime_.core().function_type, *frame->proto->lambdas[i.a]));
                 break;

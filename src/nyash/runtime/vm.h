@@ -151,6 +151,9 @@ private:
     ScriptError undefined_variable(Name name, const Proto& proto) const;
     ScriptError declaration_error(const Source& source, const Diagnostic& diagnostic) const;
     ScriptError labels_refused() const;
+    ScriptError not_callable_field(Name name, const Value& value) const;
+    // What to say of a use of null or void; empty for other types.
+    std::string help_for_nothing(const BoxType& type) const;
     static ScriptError wrong_count(std::string_view function, std::string expected, std::size_t got);
     static ScriptError wrong_count(const Proto& proto, std::size_t got);
     ScriptError stack_overflow() const;

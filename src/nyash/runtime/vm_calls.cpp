@@ -75,10 +75,7 @@ Done Vm::invoke_method(Value* window, std::size_t arguments, const CallSite& sit
     }
     if (window[0].is_object()) {
         if (Value field = window[0].as_object().callable_field(site.name); !field.is_undefined()) {
-            if (!is_callable(field)) {
-                return fail(error_kind::kType,
-                            "'" + site.name->text() + "' holds " + type_name(field) + ", which cannot be called");
-            }
+            if (!is_callable(field)) return std::unexpected(not_callable_field(site.name, field));
             window[0] = std::move(field);
             return call_value(window, arguments, &site, result);
         }
@@ -122,10 +119,7 @@ Done Vm::invoke_instance(Value* window, std::size_t arguments, const CallSite& s
     }
     if (instance->callable_field(site.name).is_undefined()) return std::unexpected(method_not_found(box, site.name));
     Value field = NYA_TRY(get_instance_field(*instance, site.name, home()));
-    if (!is_callable(field)) {
-        return fail(error_kind::kType,
-                    "'" + site.name->text() + "' holds " + type_name(field) + ", which cannot be called");
-    }
+    if (!is_callable(field)) return std::unexpected(not_callable_field(site.name, field));
     window[0] = std::move(field);
     return call_value(window, arguments, &site, result);
 }

@@ -1,6 +1,7 @@
 // The errors the VM raises by itself, worded for the person who reads them.
 #include "nyash/runtime/runtime.h"
 #include "nyash/runtime/vm.h"
+#include "nyash/syntax/foreign_words.h"
 
 namespace nyash {
 
@@ -30,11 +31,28 @@ ScriptError Vm::stack_overflow() const {
 ScriptError Vm::undefined_variable(Name name, const Proto& proto) const {
     std::vector<std::string_view> candidates = runtime_.globals().defined_names();
     candidates.insert(candidates.end(), proto.variables.begin(), proto.variables.end());
-    std::string help = did_you_mean(name->text(), candidates);
+    for (const char* keyword : {"print", "true", "false", "null", "function", "return", "loop", "local", "throw"})
+        candidates.emplace_back(keyword);
     const std::string& text = name->text();
+    std::string help = did_you_mean(text, candidates);
+    if (const auto foreign = help_for_foreign_word(text); !foreign.empty()) help = foreign;
     if (runtime_.types().find(name)) help = "'" + text + "' is a box: make one with  new " + text + "(…)";
-    if (text == "fn" || text == "function") help = "a function is declared with  function name(…) { … }";
+    if (const ScriptBox* box = home()) {
+        if (box->find_slot(name) != ScriptBox::kNoSlot) help = "a field is reached through me:  me." + text;
+        if (box->find_own_method(name)) help = "a method is called through me:  me." + text + "(…)";
+    }
     return {error_kind::kUndefined, "Undefined variable '" + text + "'", std::move(help)};
+}
+
+std::string Vm::help_for_nothing(const BoxType& type) const {
+    if (&type == &runtime_.core().null_type) return "the value is null: nothing was assigned, found or returned";
+    if (&type == &runtime_.core().void_type) return "the value is void: the call before it returned nothing";
+    return {};
+}
+
+ScriptError Vm::not_callable_field(Name name, const Value& value) const {
+    return {error_kind::kType, "'" + name->text() + "' holds " + type_name(value) + ", which cannot be called",
+            "'" + name->text() + "' is a field: leave out the parentheses"};
 }
 
 ScriptError Vm::method_not_found(const BoxType& type, Name name) const {
@@ -42,6 +60,7 @@ ScriptError Vm::method_not_found(const BoxType& type, Name name) const {
     std::string help = did_you_mean(text, type.method_names());
     const bool is_field = type.is_script() && static_cast<const ScriptBox&>(type).find_slot(name) != ScriptBox::kNoSlot;
     if (is_field || type.find_property(name)) help = "'" + text + "' is a field: leave out the parentheses";
+    if (const std::string nothing = help_for_nothing(type); !nothing.empty() && help.empty()) help = nothing;
     if (is_constructor_name(name, type)) help = "a constructor runs by itself:  new " + type.name() + "(…)";
     return {error_kind::kUndefined, "Method '" + text + "' not found in " + type.name(), std::move(help)};
 }
@@ -57,6 +76,7 @@ ScriptError Vm::field_not_found(const BoxType& type, Name name) const {
     const NativeFunction* native = nullptr;
     if (type.find_method(name) || (box && box->find_part_with_method(name, native)))
         help = "'" + name->text() + "' is a method: write " + name->text() + "(…)";
+    if (const std::string nothing = help_for_nothing(type); !nothing.empty()) help = nothing;
     return {error_kind::kUndefined, "Field '" + name->text() + "' not found in " + type.name(), std::move(help)};
 }
 

@@ -52,7 +52,9 @@ Result Vm::get_property(const Value& object, Name name) {
 Result Vm::get_index(const Value& object, const Value& index) {
     const Value held = object;
     if (held.is_object()) return held.as_object().get_index(*this, index);
-    return fail(error_kind::kType, type_name(held) + " has no elements to index");
+    std::string help = help_for_nothing(runtime_.type_of(held));
+    if (held.is_string()) help = "a character is read with  charAt(index)";
+    return fail(error_kind::kType, type_name(held) + " has no elements to index", std::move(help));
 }
 
 // ---- instances ----
@@ -106,8 +108,9 @@ Done Vm::set_instance_field(Instance& instance, Name name, const Value& value, c
     const auto& slot = box.slots[index];
     if (!may_access(box, slot, home)) return std::unexpected(private_field(box, name));
     if (slot.is_weak) {
-        if (auto* target = value.as<Instance>(); target && !target->is_dead()) {
-            instance.set_field(index, Value(target->weak_reference(runtime_.core().weak_type)));
+        if (auto* target = value.as<Instance>()) {
+            instance.set_field(index, target->is_dead() ? Value::null()
+                                                        : Value(target->weak_reference(runtime_.core().weak_type)));
             return {};
         }
     } else if (site) {

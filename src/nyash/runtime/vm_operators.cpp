@@ -54,6 +54,14 @@ std::string_view spelling(Comparison how) {
     return "?";
 }
 
+std::string help_for_operands(const Value& a, const Value& b) {
+    if ((a.is_string() && b.is_number()) || (a.is_number() && b.is_string()))
+        return "turn the text into a number with toInteger() or toFloat()";
+    if (a.is_null() || b.is_null()) return "one side is null: nothing was assigned, found or returned";
+    if (a.is_void() || b.is_void()) return "one side is void: the call before it returned nothing";
+    return {};
+}
+
 // `==`, with the pairs of arrays it is inside of: a pair met again (a cycle, or the same pair on
 // another way) is taken as equal, which is right if nothing else differs.
 class Equality {
@@ -272,7 +280,8 @@ Result Vm::arithmetic(Op op, Value& left, const Value& right, bool may_reuse_lef
                               : op == Op::Divide   ? "/"
                                                    : "%";
     return fail(error_kind::kType,
-                "Cannot apply '" + std::string(symbol) + "' to " + type_name(left) + " and " + type_name(right));
+                "Cannot apply '" + std::string(symbol) + "' to " + type_name(left) + " and " + type_name(right),
+                help_for_operands(left, right));
 }
 
 std::expected<bool, ScriptError> Vm::compare(Comparison how, const Value& a, const Value& b) const {
@@ -304,7 +313,8 @@ std::expected<bool, ScriptError> Vm::compare(Comparison how, const Value& a, con
                            plain_right.is_undefined() ? b : plain_right);
     }
     return fail(error_kind::kType, "Cannot compare " + type_name(a) + " and " + type_name(b) + " with '" +
-                                       std::string(spelling(how)) + "'");
+                                       std::string(spelling(how)) + "'",
+                help_for_operands(a, b));
 }
 
 }  // namespace nyash

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "nyash/syntax/foreign_words.h"
 #include "nyash/syntax/lexer.h"
 #include "nyash/syntax/token.h"
 #include "nyash/syntax/variable.h"
@@ -85,9 +86,62 @@ private:
         if (!open_braces_.empty() && found.kind == TokenKind::EndOfFile) {
             const auto line = source_.line_of(open_braces_.back().offset);
             help = "the '{' of line " + std::to_string(line) + " is never closed";
+            if (misindented_ > 0) {
+                help = "the '{' of line " + std::to_string(misindented_) + " is perhaps the one that is never closed";
+            }
         }
+        if (help.empty()) help = help_for_found(found);
         const std::string shown = found.is_word ? "'" + found.text + "'" : std::string(describe(found.kind));
         fail("Expected " + std::string(what) + " " + std::string(where) + ", found " + shown, std::move(help));
+    }
+
+    // What was probably meant when this token stands in the wrong place.
+    std::string help_for_found(const Token& found) const {
+        if (found.kind == TokenKind::Equal) return "to compare, write ==";
+        if (found.kind == TokenKind::FatArrow) return "a lambda is written  function(x) { return … }";
+        if (found.kind == TokenKind::Plus && index_ > 0 && tokens_[index_ - 1].kind == TokenKind::Plus)
+            return "to count up, write  i += 1";
+        if (found.kind == TokenKind::Minus && index_ > 0 && tokens_[index_ - 1].kind == TokenKind::Minus)
+            return "to count down, write  i -= 1";
+        if (!open_brackets_.empty()) {
+            const Span open = open_brackets_.back();
+            const auto line = source_.line_of(open.offset);
+            if (source_.line_of(found.span.offset) > line) {
+                return "the '" + std::string(source_.text(open)) + "' of line " + std::to_string(line) +
+                       " is not closed";
+            }
+        }
+        return {};
+    }
+
+    // An opening bracket, as long as it is open.
+    class Bracket {
+    public:
+        Bracket(Parser& parser, Span span) : parser_(parser) { parser_.open_brackets_.push_back(span); }
+        ~Bracket() { parser_.open_brackets_.pop_back(); }
+        Bracket(const Bracket&) = delete;
+        Bracket& operator=(const Bracket&) = delete;
+
+    private:
+        Parser& parser_;
+    };
+
+    // Takes the '}' of the block opened last. When it begins a line, that line should be indented like the one of
+    // its '{'; the first that is not hints at a brace missing above it.
+    void close_brace() {
+        const Span open = open_braces_.back();
+        const auto close_line = source_.line_of(current().span.offset);
+        const auto open_line = source_.line_of(open.offset);
+        const std::uint32_t close_indent = indent_of(close_line);
+        const bool begins_line = source_.line_start(close_line) + close_indent == current().span.offset;
+        if (misindented_ == 0 && begins_line && close_line != open_line && indent_of(open_line) != close_indent)
+            misindented_ = open_line;
+        advance();
+        open_braces_.pop_back();
+    }
+    std::uint32_t indent_of(std::uint32_t line) const {
+        const auto first = source_.line_text(line).find_first_not_of(" \t");
+        return first == std::string_view::npos ? 0 : static_cast<std::uint32_t>(first);
     }
 
     // A name. Keywords are names after `.`, as parameters, keys and labels (LANGUAGE, 1).
@@ -165,8 +219,7 @@ private:
             if (at(TokenKind::EndOfFile)) fail_expected("'}'", "at the end of the block");
             body.push_back(statement());
         }
-        advance();
-        open_braces_.pop_back();
+        close_brace();
         return body;
     }
 
@@ -226,7 +279,14 @@ private:
             default:
                 break;
         }
-        return assignment_or_expression();
+        const auto help = first.kind == TokenKind::Identifier ? help_for_foreign_word(first.text) : std::string_view{};
+        if (help.empty()) return assignment_or_expression();
+        try {
+            return assignment_or_expression();
+        } catch (SyntaxError& error) {
+            error.diagnostic.help = help;
+            throw;
+        }
     }
 
     static bool ends_statement(TokenKind kind) {
@@ -342,7 +402,10 @@ private:
 
     StmtPtr print() {
         auto stmt = std::make_unique<PrintStmt>(StmtKind::Print, advance().span);
-        if (!at(TokenKind::LeftParen)) fail_expected("'('", "after 'print'");
+        if (!at(TokenKind::LeftParen)) {
+            fail("Expected '(' after 'print', found " + std::string(describe(current().kind)), "write  print(…)");
+        }
+        const Bracket open(*this, current().span);
         Newlines ignored(*this, true);
         advance();
         while (!at(TokenKind::RightParen)) {
@@ -432,7 +495,7 @@ private:
 
     std::vector<Parameter> parameters() {
         Newlines ignored(*this, true);
-        expect(TokenKind::LeftParen, "to begin the parameters");
+        const Bracket open(*this, expect(TokenKind::LeftParen, "to begin the parameters").span);
         std::vector<Parameter> list;
         while (!at(TokenKind::RightParen)) {
             const Token& id = any_word("as a parameter");
@@ -453,6 +516,11 @@ private:
         if (accept(TokenKind::Less)) {
             do type();
             while (accept(TokenKind::Comma));
+            // `>>` closes two lists at once: the first half is taken here, the other by the list around this one.
+            if (at(TokenKind::ShiftRight)) {
+                tokens_[index_].kind = TokenKind::Greater;
+                return;
+            }
             expect(TokenKind::Greater, "after the type arguments");
         }
     }
@@ -506,8 +574,7 @@ private:
             entry.parameters = parameters();
             accept(TokenKind::Comma);
         }
-        advance();
-        open_braces_.pop_back();
+        close_brace();
         return stmt;
     }
 
@@ -535,6 +602,11 @@ private:
         }
         if (accept(TokenKind::From) || accept(TokenKind::Colon)) node->parents = name_list("of a parent box");
         if (accept(TokenKind::Interface)) node->interfaces = name_list("of an interface");
+        if (at_word("extends"))
+            fail("Expected '{' to begin the box, found 'extends'", "a parent is named with from:  box " + node->name + " from Parent");
+        if (at_word("implements"))
+            fail("Expected '{' to begin the box, found 'implements'",
+                 "an interface is named with interface:  box " + node->name + " interface Name");
         Newlines significant(*this, false);
         skip_newlines();
         open_braces_.push_back(expect(TokenKind::LeftBrace, "to begin the box").span);
@@ -542,8 +614,7 @@ private:
             if (at(TokenKind::EndOfFile)) fail_expected("'}'", "at the end of the box");
             member(*node);
         }
-        advance();
-        open_braces_.pop_back();
+        close_brace();
         return node;
     }
 
@@ -622,8 +693,7 @@ private:
             const Token& id = any_word("of a field");
             node.fields.push_back({id.text, id.span, is_weak, visibility, nullptr});
         }
-        advance();
-        open_braces_.pop_back();
+        close_brace();
     }
 
     void field(BoxNode& node, bool is_weak) {
@@ -763,6 +833,7 @@ private:
                 Nesting nesting(*this);
                 ExprPtr index;
                 {
+                    const Bracket open(*this, current().span);
                     Newlines ignored(*this, true);
                     advance();
                     index = expression();
@@ -812,6 +883,7 @@ private:
         Nesting nesting(*this);
         Newlines ignored(*this, true);
         if (!at(TokenKind::LeftParen)) fail_expected("'('", "to begin the arguments");
+        const Bracket open(*this, current().span);
         advance();
         std::vector<Argument> list;
         while (!at(TokenKind::RightParen)) {
@@ -933,6 +1005,7 @@ private:
     ExprPtr array() {
         auto node = std::make_unique<ArrayExpr>(current().span);
         const Span start = current().span;
+        const Bracket open(*this, start);
         Newlines ignored(*this, true);
         advance();
         while (!at(TokenKind::RightBracket)) {
@@ -971,6 +1044,7 @@ private:
     }
 
     ExprPtr parenthesized() {
+        const Bracket open(*this, current().span);
         Newlines ignored(*this, true);
         advance();
         auto inner = expression();
@@ -985,6 +1059,8 @@ private:
     int depth_ = 0;
     Span last_;  // of the token taken last
     std::vector<Span> open_braces_;
+    std::vector<Span> open_brackets_;  // '(' and '['
+    std::uint32_t misindented_ = 0;    // the line of the first '{' whose '}' is indented differently; 0: none
 };
 
 }  // namespace

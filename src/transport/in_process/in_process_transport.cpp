@@ -11,6 +11,10 @@ std::expected<void, SendError> InProcessTransport::send(std::string_view to, con
     return std::unexpected(bus_->node_not_found(to));
 }
 
+void InProcessTransport::request(std::string_view to, const IntentBox&, const SendOpts&, AnswerCallback done) {
+    done(std::unexpected(bus_->node_not_found(to)));
+}
+
 void InProcessTransport::on_receive(ReceiveCallback) {}  // without a wire nothing arrives
 
 bool InProcessTransport::is_reachable(std::string_view node) const {

@@ -19,6 +19,7 @@ public:
     std::string_view node_id() const noexcept override { return node_id_; }
     TransportKind kind() const noexcept override { return TransportKind::InProcess; }
     std::expected<void, SendError> send(std::string_view to, const IntentBox& intent, const SendOpts& opts) override;
+    void request(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done) override;
     void on_receive(ReceiveCallback callback) override;
     bool is_reachable(std::string_view node) const override;
     void close() override {}
