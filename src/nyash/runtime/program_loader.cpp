@@ -121,7 +121,8 @@ Result Runtime::run(const Proto& main, const std::vector<std::string>& arguments
     const Value self = NYA_TRY(vm_.static_instance(*box));
     const Proto& code = method.script->proto;
     if (code.parameters > 1) {
-        ScriptError error(error_kind::kArguments, "main expects no or one parameter, not " + std::to_string(code.parameters),
+        ScriptError error(error_kind::kArguments,
+                          "main expects no or one parameter, not " + std::to_string(code.parameters),
                           "it receives one array with the arguments of the script");
         error->trace.push_back({&code, code.head});
         return std::unexpected(std::move(error));
@@ -155,8 +156,7 @@ std::expected<Runtime::File*, LoadError> Runtime::find_included(const Source& fr
         if (fs::is_directory(place, error)) return refused("it is a directory", "name a file in it");
         const fs::path canonical = fs::canonical(place, error);
         if (auto known = files_.find(canonical.string()); known != files_.end()) return &known->second;
-        if (files_.size() >= kMaxFiles)
-            return refused("more than 10000 files are included");
+        if (files_.size() >= kMaxFiles) return refused("more than 10000 files are included");
         auto text = options_.channels.read_file(shown);
         if (!text) return refused(text.error());
         const auto source = std::make_shared<const Source>(shown, std::move(*text));

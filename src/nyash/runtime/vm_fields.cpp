@@ -109,8 +109,8 @@ Done Vm::set_instance_field(Instance& instance, Name name, const Value& value, c
     if (!may_access(box, slot, home)) return std::unexpected(private_field(box, name));
     if (slot.is_weak) {
         if (auto* target = value.as<Instance>()) {
-            instance.set_field(index, target->is_dead() ? Value::null()
-                                                        : Value(target->weak_reference(runtime_.core().weak_type)));
+            instance.set_field(
+                index, target->is_dead() ? Value::null() : Value(target->weak_reference(runtime_.core().weak_type)));
             return {};
         }
     } else if (site) {

@@ -312,9 +312,10 @@ std::expected<bool, ScriptError> Vm::compare(Comparison how, const Value& a, con
             return compare(how, plain_left.is_undefined() ? a : plain_left,
                            plain_right.is_undefined() ? b : plain_right);
     }
-    return fail(error_kind::kType, "Cannot compare " + type_name(a) + " and " + type_name(b) + " with '" +
-                                       std::string(spelling(how)) + "'",
-                help_for_operands(a, b));
+    return fail(
+        error_kind::kType,
+        "Cannot compare " + type_name(a) + " and " + type_name(b) + " with '" + std::string(spelling(how)) + "'",
+        help_for_operands(a, b));
 }
 
 }  // namespace nyash

@@ -603,7 +603,8 @@ private:
         if (accept(TokenKind::From) || accept(TokenKind::Colon)) node->parents = name_list("of a parent box");
         if (accept(TokenKind::Interface)) node->interfaces = name_list("of an interface");
         if (at_word("extends"))
-            fail("Expected '{' to begin the box, found 'extends'", "a parent is named with from:  box " + node->name + " from Parent");
+            fail("Expected '{' to begin the box, found 'extends'",
+                 "a parent is named with from:  box " + node->name + " from Parent");
         if (at_word("implements"))
             fail("Expected '{' to begin the box, found 'implements'",
                  "an interface is named with interface:  box " + node->name + " interface Name");
