@@ -4,6 +4,7 @@
 //     print(nope)           // expect error: Undefined    the error that ends the script: how its message
 //                                                         begins, and that it points at this line
 //     node.on("x", broken)  // expect stderr: in the ha   a piece of what goes to stderr
+//     // option: --strict-vars                            a line of its own: as with that option
 //
 // Output is compared without trailing spaces. Every script also has to leave no object behind (debug
 // builds count them) and to end within a generous number of steps.
@@ -103,6 +104,7 @@ std::vector<std::string> problems_of(const std::string& name, const std::string&
         options.err = [&](std::string_view more) { err += more; };
         options.read_line = [](std::string&) { return false; };
         options.max_steps = kMaxSteps;
+        options.strict_variables = text.find("// option: --strict-vars\n") != std::string::npos;
         nyash::Interpreter interpreter(std::move(options));
         outcome = interpreter.run_source(name, text);
     }
@@ -125,7 +127,7 @@ std::vector<std::string> problems_of(const std::string& name, const std::string&
         const std::string place = "--> " + name + ":" + std::to_string(expected.error_line) + ":";
         if (outcome.ok()) {
             problems.push_back("ended well, expected error: " + expected.error);
-        } else if (outcome.diagnostic.find(expected.error) == std::string::npos ||
+        } else if (outcome.message.find(expected.error) == std::string::npos ||
                    !outcome.diagnostic.starts_with("error: ")) {
             problems.push_back("expected " + message + "\n    got:\n" + outcome.diagnostic);
         } else if (outcome.diagnostic.find(place) == std::string::npos) {
@@ -133,8 +135,11 @@ std::vector<std::string> problems_of(const std::string& name, const std::string&
                                outcome.diagnostic);
         }
     }
+    // Source lines shown there hold these very expectations.
+    std::string said;
+    for (const auto& line : lines_of(err)) said += line.substr(0, line.find("// expect")) + "\n";
     for (const auto& piece : expected.on_stderr) {
-        if (err.find(piece) == std::string::npos)
+        if (said.find(piece) == std::string::npos)
             problems.push_back("not on stderr: " + piece + "\n    there was:\n" + err);
     }
     if (expected.on_stderr.empty() && err != outcome.diagnostic) problems.push_back("unexpected on stderr:\n" + err);
