@@ -103,6 +103,9 @@ Result split(NativeCall& call) {
         }
         return Value(parts);
     }
+    if (separator.size() == 1) {
+        parts->items.reserve(static_cast<std::size_t>(std::ranges::count(text, separator.front())) + 1);
+    }
     std::size_t from = 0;
     for (std::size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, from)) {
         parts->items.emplace_back(call.runtime.string(std::string(text.substr(from, at - from))));
@@ -116,6 +119,7 @@ Result split(NativeCall& call) {
 Result join(NativeCall& call) {
     Array& array = *NYA_TRY(call.array(0));
     TextWriter out(call.vm);
+    if (out.join_texts(array.items, self(call).text())) return call.text(NYA_TRY(out.finish()));
     for (std::size_t i = 0; i < array.items.size() && !out.is_stopped(); ++i) {
         if (i > 0) out.text(self(call).text());
         out.value(Value(array.items[i]));

@@ -16,6 +16,9 @@
 
 namespace nyash {
 
+// Hash of a text as String::hash() gives it; never 0.
+std::uint64_t hash_text(std::string_view text) noexcept;
+
 class String final : public Object {
 public:
     String(const BoxType& type, std::string text) : Object(type), text_(std::move(text)) {}
@@ -23,9 +26,16 @@ public:
     const std::string& text() const noexcept { return text_; }
     std::size_t length() const noexcept;  // code points
     bool is_ascii() const noexcept { return length() == text_.size(); }
-    std::uint64_t hash() const noexcept;
+    std::uint64_t hash() const noexcept {
+        if (hash_ == 0) hash_ = hash_text(text_);
+        return hash_;
+    }
     bool is_interned() const noexcept { return is_interned_; }
-    bool equals(const String& other) const noexcept;
+    bool equals(const String& other) const noexcept {
+        if (this == &other) return true;
+        if (is_interned_ && other.is_interned_) return false;
+        return text_ == other.text_;
+    }
     void write(TextWriter& out) const override;
     bool is_true() const noexcept override { return !text_.empty(); }
 
@@ -36,12 +46,9 @@ private:
     friend class Names;
     std::string text_;
     mutable std::size_t length_ = static_cast<std::size_t>(-1);
-    mutable std::uint64_t hash_ = 0;
+    mutable std::uint64_t hash_ = 0;  // 0: not computed yet
     bool is_interned_ = false;
 };
-
-// Hash of a text as String::hash() gives it.
-std::uint64_t hash_text(std::string_view text) noexcept;
 
 class Names {
 public:
@@ -59,6 +66,7 @@ inline Value::Value(const String* text) noexcept : object_(const_cast<String*>(t
     text->retain();
 }
 inline Value::Value(const Ref<String>& text) noexcept : Value(static_cast<const String*>(text.get())) {}
+inline Value::Value(Ref<String>&& text) noexcept : object_(text.take()), tag_(Tag::String) {}
 inline const String& Value::as_string() const noexcept {
     return static_cast<const String&>(*object_);
 }

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "nyash/runtime/object.h"
@@ -35,6 +37,10 @@ public:
     Value(const Ref<String>& text) noexcept;
     template <class T>
     Value(const Ref<T>& object) noexcept : Value(static_cast<nyash::Object*>(object.get())) {}
+    // Takes the reference over, without counting.
+    Value(Ref<String>&& text) noexcept;
+    template <class T>
+    Value(Ref<T>&& object) noexcept : object_(object.take()), tag_(Tag::Object) {}
 
     Value(const Value& other) noexcept : integer_(other.integer_), tag_(other.tag_) {
         if (is_counted()) object_->retain();
@@ -79,7 +85,13 @@ public:
     // The object as a T, or null when it is none.
     template <class T>
     T* as() const noexcept {
-        return is_object() ? dynamic_cast<T*>(object_) : nullptr;
+        if (!is_object()) return nullptr;
+        // A final class has no children, so comparing types will do: dynamic_cast is ten times as slow.
+        if constexpr (std::is_final_v<T>) {
+            return typeid(*object_) == typeid(T) ? static_cast<T*>(object_) : nullptr;
+        } else {
+            return dynamic_cast<T*>(object_);
+        }
     }
 
 private:
