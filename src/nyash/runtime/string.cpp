@@ -55,7 +55,7 @@ void String::append(std::string_view more) {
 
 Name Names::intern(std::string_view text) {
     if (auto found = names_.find(text); found != names_.end()) return found->second.get();
-    auto name = make<String>(type_, std::string(text));
+    auto name = make<String>(type_, text);
     name->is_interned_ = true;
     names_.emplace(name->text(), name);
     return name.get();

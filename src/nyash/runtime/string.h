@@ -21,7 +21,9 @@ std::uint64_t hash_text(std::string_view text) noexcept;
 
 class String final : public Object {
 public:
-    String(const BoxType& type, std::string text) : Object(type), text_(std::move(text)) {}
+    // Moving a short std::string costs as much as copying it, so each has a constructor of its own.
+    String(const BoxType& type, std::string&& text) noexcept : Object(type), text_(std::move(text)) {}
+    String(const BoxType& type, std::string_view text) : Object(type), text_(text) {}
 
     const std::string& text() const noexcept { return text_; }
     std::size_t length() const noexcept;  // code points

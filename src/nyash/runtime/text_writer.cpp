@@ -68,12 +68,17 @@ bool TextWriter::join_texts(std::span<const Value> values, std::string_view sepa
         stop(vm_.text_too_long());
         return true;
     }
-    out_.reserve(out_.size() + size);
-    out_ += values.front().as_string().text();
-    for (const Value& value : values.subspan(1)) {
-        out_ += separator;
-        out_ += value.as_string().text();
-    }
+    const std::size_t before = out_.size();
+    out_.resize_and_overwrite(before + size, [&](char* text, std::size_t all) {
+        char* to = text + before;
+        const auto put = [&](std::string_view more) { to = std::ranges::copy(more, to).out; };
+        put(values.front().as_string().text());
+        for (const Value& value : values.subspan(1)) {
+            put(separator);
+            put(value.as_string().text());
+        }
+        return all;
+    });
     return true;
 }
 
