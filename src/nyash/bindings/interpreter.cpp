@@ -36,6 +36,7 @@ Runtime::Options runtime_options(Interpreter::Options options) {
         const auto now = std::chrono::system_clock::now().time_since_epoch();
         return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
     };
+    made.channels.read_file = read_file;
     if (options.clock) made.clock = std::move(options.clock);
     if (options.random) made.random = std::move(options.random);
     if (options.max_steps > 0) made.limits.max_steps = options.max_steps;
@@ -63,7 +64,7 @@ struct Interpreter::Impl {
         auto program = parse(source);
         if (!program) return std::unexpected(failed(render(*source, program.error())));
         auto main = runtime.load(std::move(*program));
-        if (!main) return std::unexpected(failed(render(*source, main.error())));
+        if (!main) return std::unexpected(failed(std::move(main.error().text)));
         return *main;
     }
 
@@ -77,7 +78,7 @@ Interpreter::~Interpreter() = default;
 Outcome Interpreter::run_source(std::string name, std::string text) {
     auto main = impl_->load(std::move(name), std::move(text));
     if (!main) return std::move(main.error());
-    auto result = impl_->runtime.vm().run_main(**main);
+    auto result = impl_->runtime.run(**main);
     if (!result) return impl_->failed(impl_->runtime.describe(result.error()));
     impl_->runtime.loop()->run_until_idle();
     if (auto done = impl_->runtime.vm().check_limits(); !done)

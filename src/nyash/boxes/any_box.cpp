@@ -7,12 +7,6 @@
 namespace nyash {
 namespace {
 
-// "Integer" and "IntegerBox" are the same type.
-bool names_type(std::string_view type_name, std::string_view asked) {
-    if (type_name == asked) return true;
-    return type_name.ends_with("Box") && type_name.substr(0, type_name.size() - 3) == asked;
-}
-
 Result to_string(NativeCall& call) {
     return Value(NYA_TRY(call.vm.to_string(call.self)));
 }
@@ -27,7 +21,7 @@ Result type(NativeCall& call) {
 
 Result is(NativeCall& call) {
     const String& asked = *NYA_TRY(call.string(0));
-    return Value::boolean(names_type(call.vm.type_name(call.self), asked.text()));
+    return Value::boolean(call.runtime.type_of(call.self).is_a(asked.text()));
 }
 
 Result clone(NativeCall& call) {
@@ -48,13 +42,14 @@ Result get_or_default(NativeCall& call) {
 
 Result is_type(NativeCall& call) {
     const String& asked = *NYA_TRY(call.string(1));
-    return Value::boolean(names_type(call.vm.type_name(call[0]), asked.text()));
+    return Value::boolean(call.runtime.type_of(call[0]).is_a(asked.text()));
 }
 
 Result as_type(NativeCall& call) {
     const String& asked = *NYA_TRY(call.string(1));
-    if (call[0].is_integer() && names_type("FloatBox", asked.text())) return Value::number(call[0].as_number());
-    if (call[0].is_float() && names_type("IntegerBox", asked.text()))
+    const auto& core = call.runtime.core();
+    if (call[0].is_integer() && core.float_type.is_a(asked.text())) return Value::number(call[0].as_number());
+    if (call[0].is_float() && core.integer_type.is_a(asked.text()))
         return to_integer(call[0].as_float(), Rounding::Truncate);
     return call[0];
 }

@@ -49,6 +49,8 @@ private:
 }  // namespace
 
 Result clone_value(Runtime& runtime, const Value& value) {
+    // Of an instance the fields are copied as they are: what they refer to is shared.
+    if (const auto* instance = value.as<Instance>()) return Value(runtime.copy(*instance));
     return Cloner(runtime)(value);
 }
 

@@ -19,7 +19,7 @@ Result make_method(NativeCall& call) {
     const String& name = *NYA_TRY(call.string(1));
     const Name interned = call.runtime.names().intern(name.text());
     const BoxType& type = call.runtime.type_of(call[0]);
-    if (!type.find_method(interned)) {
+    if (!call.vm.has_method(call[0], interned)) {
         return fail(error_kind::kUndefined, "Method '" + name.text() + "' not found in " + type.name(),
                     did_you_mean(name.text(), type.method_names()));
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nyash/syntax/diagnostic.h"
+
 namespace nyash {
 namespace {
 
@@ -75,6 +77,16 @@ BoxType& BoxType::property(Names& names, std::string_view aliases, NativeCode co
     return *this;
 }
 
+bool BoxType::is_a(std::string_view type_name) const {
+    if (name_ == type_name) return true;
+    return name_.ends_with("Box") && std::string_view(name_).substr(0, name_.size() - 3) == type_name;
+}
+
+Method BoxType::find_own_method(Name name) const {
+    const auto found = methods_.find(name);
+    return found == methods_.end() ? Method{} : found->second;
+}
+
 Method BoxType::find_method(Name name) const {
     if (auto found = methods_.find(name); found != methods_.end()) return found->second;
     return inherited_ ? inherited_->find_method(name) : Method{};
@@ -105,9 +117,10 @@ BoxType& BoxTypes::add(std::string name) {
 
 void BoxTypes::adopt(BoxType& type) {
     by_name_[names_.intern(type.name())] = &type;
+    ++version_;
 }
 
-const BoxType* BoxTypes::find(Name name) const {
+BoxType* BoxTypes::find(Name name) const {
     auto found = by_name_.find(name);
     return found == by_name_.end() ? nullptr : found->second;
 }
@@ -116,10 +129,19 @@ const BoxType& BoxTypes::named(std::string_view name) const {
     return *by_name_.at(names_.find(name));
 }
 
+std::string BoxTypes::suggestion(Name name) const {
+    const auto known = constructible_names();
+    const std::string with_suffix = name->text() + "Box";
+    const bool is_short_form = std::ranges::find(known, with_suffix) != known.end();
+    if (is_short_form) return "did you mean '" + with_suffix + "'?";
+    std::string help = did_you_mean(name->text(), known);
+    return help.empty() ? did_you_mean(with_suffix, known) : help;
+}
+
 std::vector<std::string_view> BoxTypes::constructible_names() const {
     std::vector<std::string_view> names;
     for (const auto& [name, type] : by_name_) {
-        if (type->constructor()) names.push_back(name->text());
+        if (type->constructor() || type->is_script()) names.push_back(name->text());
     }
     return names;
 }

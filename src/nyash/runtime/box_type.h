@@ -53,13 +53,21 @@ struct Method {
 
 class BoxType {
 public:
+    // Native: built in. Script: a ScriptBox, its objects Instances. Dead: of Instances after fini().
+    enum class Kind : std::uint8_t { Native, Script, Dead };
+
     // `inherited` answers what this type does not: the methods every value has.
-    BoxType(std::string name, const BoxType* inherited = nullptr) : name_(std::move(name)), inherited_(inherited) {}
+    BoxType(std::string name, const BoxType* inherited = nullptr, Kind kind = Kind::Native)
+        : name_(std::move(name)), inherited_(inherited), kind_(kind) {}
     virtual ~BoxType() = default;
     BoxType(const BoxType&) = delete;
     BoxType& operator=(const BoxType&) = delete;
 
     const std::string& name() const noexcept { return name_; }
+    Kind kind() const noexcept { return kind_; }
+    bool is_script() const noexcept { return kind_ == Kind::Script; }
+    // Whether values of this type pass as the type named, with or without the suffix Box.
+    virtual bool is_a(std::string_view type_name) const;
 
     // Declaring, once, before the first script runs. `names` separates aliases by spaces.
     BoxType& constructor(Names& names, std::string_view signature, NativeCode code);
@@ -73,14 +81,20 @@ public:
 
     const NativeFunction* constructor() const noexcept { return constructor_ ? &*constructor_ : nullptr; }
     Method find_method(Name name) const;
+    // The same without what every value has.
+    Method find_own_method(Name name) const;
+    // A method written in Nyash.
+    void define(Name name, Function& method) { methods_[name] = Method{nullptr, &method}; }
+    const std::unordered_map<Name, Method>& own_methods() const noexcept { return methods_; }
     const NativeFunction* find_property(Name name) const;
     // For "did you mean".
-    std::vector<std::string_view> method_names() const;
+    virtual std::vector<std::string_view> method_names() const;
     std::vector<std::string_view> property_names() const;
 
 private:
     std::string name_;
     const BoxType* inherited_;
+    Kind kind_;
     std::unique_ptr<NativeFunction> constructor_;
     std::vector<std::unique_ptr<NativeFunction>> functions_;
     std::unordered_map<Name, Method> methods_;
@@ -93,14 +107,18 @@ public:
     BoxTypes(Names& names, BoxType& any) : names_(names), any_(any) {}
 
     BoxType& add(std::string name);
-    // A type that lives elsewhere.
+    // A type that lives elsewhere; one of the same name is forgotten.
     void adopt(BoxType& type);
+    // Counts the calls of adopt: what was found by name before may have changed.
+    std::uint32_t version() const noexcept { return version_; }
     // The methods every value has.
     BoxType& any() noexcept { return any_; }
-    const BoxType* find(Name name) const;
+    BoxType* find(Name name) const;
     // A type known to exist.
     const BoxType& named(std::string_view name) const;
     std::vector<std::string_view> constructible_names() const;
+    // "did you mean 'ArrayBox'?" for `Array`, `ArayBox` and the like; or empty.
+    std::string suggestion(Name name) const;
     Names& names() noexcept { return names_; }
 
 private:
@@ -108,6 +126,7 @@ private:
     BoxType& any_;
     std::vector<std::unique_ptr<BoxType>> types_;
     std::unordered_map<Name, BoxType*> by_name_;
+    std::uint32_t version_ = 0;
 };
 
 }  // namespace nyash

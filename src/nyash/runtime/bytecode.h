@@ -23,6 +23,9 @@
 
 namespace nyash {
 
+class Function;
+struct NativeFunction;
+
 // name, operands as the disassembler shows them (r register, k rk, n small number, i 32-bit number,
 // j jump, c constant, g global, s call site, l lambda, u plain number), what it does
 #define NYASH_OPERATIONS(X)                                                                         \
@@ -37,6 +40,7 @@ namespace nyash {
     X(Clear, "ru", "b registers from a on hold nothing")                                            \
     X(GetGlobal, "rg", "a = global, or the function of that name; error if undefined")              \
     X(SetGlobal, "rg", "global = a")                                                                \
+    X(SetExistingGlobal, "rg", "the same; error if there is none (strict variables)")               \
     X(GetCapture, "ru", "a = captured variable b")                                                  \
     X(SetCapture, "ru", "captured variable b = a")                                                  \
     X(NewCell, "r", "a = a new cell with the value of a")                                           \
@@ -81,10 +85,27 @@ namespace nyash {
     X(SetIndex, "rkk", "a[b] = c")                                                                  \
     X(Call, "rrsn", "a = call b with the n registers after b")                                      \
     X(Invoke, "rrsn", "a = b.name(the n registers after b)")                                        \
+    X(InvokeParent, "rrsn", "a = from Parent.name(the n registers after b), b the object")          \
+    X(InvokeAsync, "rrsn", "Invoke for nowait: what has an asynchronous form gives its future")     \
+    X(InvokeParentAsync, "rrsn", "the same; after either, a future skips the next instruction")     \
     X(New, "rrsn", "a = new name(the n registers after b)")                                         \
+    X(CheckStrong, "rs", "error if field name of a is weak")                                        \
     X(Print, "rn", "print n registers from a on")                                                   \
-    X(Return, "k", "end the call with the value a")                                                 \
-    X(DeclareFunction, "lg", "make function a known under a name")
+    X(Return, "kn", "end the call with the value a; n: a `return` statement says so")               \
+    X(ReturnMe, "", "end the constructor with its object")                                          \
+    X(Throw, "k", "raise the value a")                                                              \
+    X(Rethrow, "r", "raise caught error a again")                                                   \
+    X(CaughtValue, "rr", "a = what the catch clause receives of caught error b")                    \
+    X(TestCaught, "rs", "if caught error a is of that type, the next instruction is skipped")       \
+    X(Await, "rk", "a = the value of future b, once it is there")                                   \
+    X(NewFuture, "rr", "a = a future that is ready with b")                                         \
+    X(FailedFuture, "rr", "a = a future that failed with caught error b")                           \
+    X(DeclareFunction, "lg", "make function a known under a name")                                  \
+    X(DeclareStatic, "ls", "make function a known as Owner.name")                                   \
+    X(DeclareBox, "u", "make box a known")                                                          \
+    X(DeclareInterface, "u", "make interface a known")                                              \
+    X(Include, "u", "run file a unless it has been run")                                            \
+    X(Using, "u", "enable namespace a")
 
 enum class Op : std::uint8_t {
 #define NYASH_OPERATION(name, operands, meaning) name,
@@ -115,19 +136,45 @@ static_assert(sizeof(Instruction) == 8);
 // last time (the inline cache).
 struct CallSite {
     Name name = nullptr;
-    std::vector<Name> labels;  // one per argument, null where positional; empty: all positional
+    Name parent = nullptr;             // of `from Parent.name()` and `static function Parent.name`
+    std::vector<Name> labels;          // one per argument, null where positional; empty: all positional
+    std::vector<Name> type_arguments;  // of `new T<…>()`
+
+    // What the operation found for that type; exactly one of the following is meaningful.
     mutable const BoxType* cached_type = nullptr;
-    mutable const void* cached = nullptr;  // what the operation found for that type
+    mutable const NativeFunction* native = nullptr;
+    mutable const Function* function = nullptr;
+    mutable std::uint32_t slot = 0;
 };
+
+struct BoxProto;
+struct InterfaceProto;
+struct Reference;
 
 // The code of one function.
 struct Proto {
+    Proto();
+    ~Proto();
+    Proto(const Proto&) = delete;
+    Proto& operator=(const Proto&) = delete;
+
     struct Capture {
         bool from_register = false;  // else from the enclosing function's captures
         std::uint16_t index = 0;
     };
 
-    std::string name;  // empty: a lambda
+    // Instructions from `start` up to before `end` are protected: on an error there, registers from `floor` on are
+    // emptied, register `error` receives it and the code goes on at `target`. Inner ones come first.
+    struct Handler {
+        std::uint32_t start = 0;
+        std::uint32_t end = 0;
+        std::uint32_t target = 0;
+        std::uint16_t floor = 0;
+        std::uint16_t error = 0;
+    };
+
+    std::string name;  // empty: a lambda; of a method "Box.method"
+    enum class Role : std::uint8_t { Function, Method, Constructor } role = Role::Function;
     std::shared_ptr<const Source> source;
     Span head;  // where it is declared
     std::uint16_t parameters = 0;
@@ -139,7 +186,11 @@ struct Proto {
     std::vector<CallSite> sites;
     std::vector<Capture> captures;
     std::vector<std::unique_ptr<Proto>> lambdas;
-    std::vector<std::size_t> declarations;  // of the top level: its DeclareFunction instructions
+    std::vector<std::unique_ptr<BoxProto>> boxes;
+    std::vector<std::unique_ptr<InterfaceProto>> interfaces;
+    std::vector<Reference> references;  // of Include and Using
+    std::vector<Handler> handlers;
+    std::vector<std::size_t> declarations;  // of the top level: its Declare… and Include instructions
     std::vector<std::string> variables;     // the names it knows, for "did you mean"
 
     std::string title() const { return is_main ? "the script" : name.empty() ? "a lambda" : "'" + name + "'"; }

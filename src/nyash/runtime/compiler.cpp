@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <optional>
 
+#include "nyash/runtime/declarations.h"
 #include "nyash/runtime/runtime.h"
 #include "nyash/syntax/variable.h"
 
@@ -25,6 +27,20 @@ struct LoopState {
     Register first_local;
 };
 
+// A try statement with a finally block being compiled. Whatever leaves the protected part (its end, an error,
+// return, break, continue) notes in a register how it left, and jumps to the one copy of the finally block;
+// behind that block stands the dispatch that goes on with it.
+struct FinallyState {
+    enum Exit : std::uint8_t { End, Error, Return, Break, Continue };
+    static constexpr std::size_t kExits = 5;
+
+    Register exit;      // which of the above, as an Integer
+    Register pending;   // the caught error, or the value to return
+    std::size_t loops;  // how many loops were open around it
+    Label to_finally;
+    bool is_used[kExits] = {};
+};
+
 // Everything about the function being compiled.
 struct FunctionState {
     FunctionState(FunctionNode& n, FunctionState* e) : node(n), enclosing(e) {}
@@ -35,7 +51,9 @@ struct FunctionState {
     Register next = 0;        // first free register
     Register locals_end = 0;  // registers below hold variables, at and above temporaries
     Register dirty_end = 0;   // temporaries below may still hold an object after this statement
+    int blocks = 0;           // how many blocks we are inside of
     std::vector<LoopState> loops;
+    std::vector<FinallyState> finallies;
     std::map<const Variable*, std::uint16_t> captures;
     std::map<std::pair<int, std::uint64_t>, std::uint16_t> numbers;  // constants by kind and bits
     std::map<std::string, std::uint16_t, std::less<>> texts;
@@ -127,6 +145,7 @@ private:
         return operand;
     }
 
+    CallSite& site_at(std::uint16_t index) { return proto().sites[index]; }
     std::uint16_t site(const std::string& name, const std::vector<Argument>& arguments, Span span) {
         if (proto().sites.size() >= kMaxOperand) {
             fail(span, "The function has too many calls (more than 32767)", "split it into smaller functions");
@@ -151,11 +170,23 @@ private:
 
     // ---- functions ----
 
-    std::unique_ptr<Proto> function(FunctionNode& node, bool is_main = false) {
+    // A function that sees nothing of where it stands.
+    std::unique_ptr<Proto> separate_function(FunctionNode& node, Proto::Role role = Proto::Role::Function,
+                                             const std::string& name = {}) {
+        FunctionState* outer = std::exchange(f_, nullptr);
+        auto compiled = function(node, false, role);
+        f_ = outer;
+        if (!name.empty()) compiled->name = name;
+        return compiled;
+    }
+
+    std::unique_ptr<Proto> function(FunctionNode& node, bool is_main = false,
+                                    Proto::Role role = Proto::Role::Function) {
         FunctionState state(node, f_);
         f_ = &state;
         auto& p = proto();
         p.name = node.name;
+        p.role = role;
         p.source = source_;
         p.is_main = is_main;
         p.head = node.span;
@@ -188,6 +219,11 @@ private:
 
     // The value of the last statement, if it has one, is the function's.
     void body(Body& statements, Span span) {
+        if (proto().role == Proto::Role::Constructor) {
+            for (auto& stmt : statements) statement(*stmt);
+            emit(Op::ReturnMe, span);
+            return;
+        }
         for (std::size_t i = 0; i < statements.size(); ++i) {
             Stmt& stmt = *statements[i];
             if (i + 1 < statements.size()) {
@@ -237,15 +273,28 @@ private:
 
     void block(Body& statements, Span span) {
         const Register first = f_->locals_end;
+        ++f_->blocks;
         for (auto& stmt : statements) statement(*stmt);
-        if (f_->locals_end > first) {
-            emit(Op::Clear, span, first, static_cast<std::uint16_t>(f_->locals_end - first));
-            f_->locals_end = f_->next = first;
-        }
+        --f_->blocks;
+        end_locals(first, span);
     }
 
-    [[noreturn]] static void unsupported(Span span, const std::string& what) {
-        fail(span, what + " not supported yet");
+    // Locals from `first` on are no more.
+    void end_locals(Register first, Span span) {
+        clear_from(first, span);
+        f_->locals_end = f_->next = first;
+    }
+    void clear_from(Register first, Span span) {
+        if (f_->locals_end <= first) return;
+        emit(Op::Clear, span, first, static_cast<std::uint16_t>(f_->locals_end - first));
+    }
+
+    // A local without a name.
+    Register hidden_local(Span span) {
+        f_->next = f_->locals_end;
+        const Register place = take(span);
+        f_->locals_end = f_->next;
+        return place;
     }
 
     void statement_itself(Stmt& stmt) {
@@ -272,12 +321,8 @@ private:
             case StmtKind::Break:
             case StmtKind::Continue:
                 return leave_loop(stmt);
-            case StmtKind::Return: {
-                auto& value = static_cast<ReturnStmt&>(stmt).value;
-                const Operand result = value ? operand(*value) : number_constant(Value::nothing(), stmt.span);
-                emit(Op::Return, stmt.span, result);
-                return;
-            }
+            case StmtKind::Return:
+                return return_statement(static_cast<ReturnStmt&>(stmt));
             case StmtKind::Print: {
                 auto& node = static_cast<PrintStmt&>(stmt);
                 const Register first = f_->next;
@@ -290,32 +335,126 @@ private:
             case StmtKind::Function:
                 return declare_function(static_cast<FunctionStmt&>(stmt));
             case StmtKind::StaticFunction:
-                unsupported(stmt.span, "'static function' is");
+                return declare_static(static_cast<FunctionStmt&>(stmt));
             case StmtKind::Box:
-                unsupported(static_cast<BoxNode&>(stmt).name_span, "'box' declarations are");
+                return declare_box(static_cast<BoxNode&>(stmt));
             case StmtKind::Interface:
-                unsupported(static_cast<InterfaceStmt&>(stmt).name_span, "'interface' declarations are");
+                return declare_interface(static_cast<InterfaceStmt&>(stmt));
             case StmtKind::Nowait:
-                unsupported(stmt.span, "'nowait' is");
-            case StmtKind::Include:
-                unsupported(stmt.span, "'include' is");
-            case StmtKind::Using:
-                unsupported(stmt.span, "'using' is");
+                return nowait(static_cast<NowaitStmt&>(stmt));
+            case StmtKind::Include: {
+                auto& node = static_cast<IncludeStmt&>(stmt);
+                return refer(Op::Include, {node.path, {}, node.path_span}, stmt.span);
+            }
+            case StmtKind::Using: {
+                auto& node = static_cast<UsingStmt&>(stmt);
+                return refer(Op::Using, {node.name, node.alias, node.name_span}, node.name_span);
+            }
             case StmtKind::Try:
-                unsupported(stmt.span, "'try' is");
+                return try_statement(static_cast<TryStmt&>(stmt));
             case StmtKind::Throw:
-                unsupported(stmt.span, "'throw' is");
+                emit(Op::Throw, stmt.span, operand(*static_cast<ThrowStmt&>(stmt).value));
+                return;
         }
+    }
+
+    void return_statement(ReturnStmt& stmt) {
+        if (proto().role == Proto::Role::Constructor && f_->finallies.empty()) {
+            if (stmt.value) in_register(*stmt.value);
+            emit(Op::ReturnMe, stmt.span);
+            return;
+        }
+        const Operand value = stmt.value ? operand(*stmt.value) : number_constant(Value::nothing(), stmt.span);
+        if (f_->finallies.empty()) {
+            emit(Op::Return, stmt.span, value, 0, 0, 1);
+            return;
+        }
+        leave_by_finally(FinallyState::Return, value, stmt.span);
+    }
+
+    // ---- declarations ----
+
+    // The declarations of the top level are made known before the program runs.
+    void declared(std::size_t at) {
+        if (proto().is_main && f_->blocks == 0) proto().declarations.push_back(at);
     }
 
     void declare_function(FunctionStmt& stmt) {
         const std::uint16_t name = global(stmt.function->name, stmt.span);
-        FunctionState* outer = std::exchange(f_, nullptr);  // sees nothing of where it stands
-        auto compiled = function(*stmt.function);
-        f_ = outer;
-        const std::uint16_t index = add_lambda(std::move(compiled), stmt.span);
-        const std::size_t at = emit(Op::DeclareFunction, stmt.span, index, name);
-        if (proto().is_main && f_->loops.empty()) proto().declarations.push_back(at);
+        const std::uint16_t index = add_lambda(separate_function(*stmt.function), stmt.span);
+        declared(emit(Op::DeclareFunction, stmt.span, index, name));
+    }
+
+    void declare_static(FunctionStmt& stmt) {
+        const std::string name = stmt.owner + "." + stmt.function->name;
+        const std::uint16_t index =
+            add_lambda(separate_function(*stmt.function, Proto::Role::Function, name), stmt.span);
+        const std::uint16_t at = site(stmt.function->name, {}, stmt.span);
+        site_at(at).parent = runtime_.names().intern(stmt.owner);
+        global(stmt.owner, stmt.span);
+        declared(emit(Op::DeclareStatic, stmt.span, index, at));
+    }
+
+    void refer(Op op, Reference reference, Span span) {
+        auto& references = proto().references;
+        if (references.size() >= kMaxOperand) fail(span, "Too many files are included here (more than 32767)");
+        references.push_back(std::move(reference));
+        const std::size_t at = emit(op, span, static_cast<std::uint16_t>(references.size() - 1));
+        if (op == Op::Include) declared(at);
+    }
+
+    NameAt name_at(const std::string& name, Span span) { return {runtime_.names().intern(name), span}; }
+
+    void declare_box(BoxNode& node) {
+        auto box = std::make_unique<BoxProto>();
+        box->source = source_;
+        box->name = name_at(node.name, node.name_span);
+        box->is_static = node.is_static;
+        box->restricts_visibility = node.restricts_visibility;
+        for (const auto& parameter : node.type_parameters)
+            box->type_parameters.push_back(runtime_.names().intern(parameter));
+        for (const auto& parent : node.parents) box->parents.push_back(name_at(parent.name, parent.span));
+        for (const auto& interface : node.interfaces)
+            box->interfaces.push_back(name_at(interface.name, interface.span));
+        for (auto& field : node.fields) {
+            box->fields.push_back({runtime_.names().intern(field.name), field.span, field.is_weak,
+                                   field.visibility == FieldDecl::Visibility::Public, nullptr});
+            if (field.initializer) {
+                box->fields.back().initializer =
+                    separate_function(*field.initializer, Proto::Role::Method, node.name + "." + field.name);
+            }
+        }
+        for (auto& method : node.methods) {
+            const bool constructs = method.role == MethodDecl::Role::Constructor;
+            const bool is_static = method.role == MethodDecl::Role::StaticMethod;
+            auto& list = constructs ? box->constructors : is_static ? box->static_methods : box->methods;
+            const auto role = constructs  ? Proto::Role::Constructor
+                              : is_static ? Proto::Role::Function
+                                          : Proto::Role::Method;
+            const std::string& name = method.function->name;
+            list.push_back({runtime_.names().intern(name), method.function->span, method.is_override,
+                            separate_function(*method.function, role, node.name + "." + name)});
+        }
+        for (auto& block : node.static_blocks)
+            box->static_blocks.push_back(separate_function(*block, Proto::Role::Method, node.name + ".static"));
+        if (node.is_static || !box->static_methods.empty()) global(node.name, node.name_span);
+
+        auto& boxes = proto().boxes;
+        if (boxes.size() >= kMaxOperand) fail(node.name_span, "Too many boxes are declared here (more than 32767)");
+        boxes.push_back(std::move(box));
+        declared(emit(Op::DeclareBox, node.name_span, static_cast<std::uint16_t>(boxes.size() - 1)));
+    }
+
+    void declare_interface(InterfaceStmt& stmt) {
+        auto interface = std::make_unique<InterfaceProto>();
+        interface->source = source_;
+        interface->name = name_at(stmt.name, stmt.name_span);
+        for (const auto& method : stmt.methods)
+            interface->methods.push_back({runtime_.names().intern(method.name), method.parameters.size()});
+        auto& interfaces = proto().interfaces;
+        if (interfaces.size() >= kMaxOperand) fail(stmt.name_span, "Too many interfaces are declared here");
+        interfaces.push_back(std::move(interface));
+        declared(emit(Op::DeclareInterface, stmt.name_span, static_cast<std::uint16_t>(interfaces.size() - 1)));
     }
 
     std::uint16_t add_lambda(std::unique_ptr<Proto> compiled, Span span) {
@@ -391,11 +530,160 @@ private:
     void leave_loop(Stmt& stmt) {
         const bool is_break = stmt.kind == StmtKind::Break;
         if (f_->loops.empty()) fail(stmt.span, is_break ? "'break' outside a loop" : "'continue' outside a loop");
-        auto& loop = f_->loops.back();
-        if (f_->locals_end > loop.first_local) {
-            emit(Op::Clear, stmt.span, loop.first_local, static_cast<std::uint16_t>(f_->locals_end - loop.first_local));
+        leave_loop(is_break, stmt.span);
+    }
+    void leave_loop(bool is_break, Span span) {
+        if (!f_->finallies.empty() && f_->finallies.back().loops == f_->loops.size()) {
+            return leave_by_finally(is_break ? FinallyState::Break : FinallyState::Continue, {}, span);
         }
-        jump(is_break ? loop.breaks : loop.continues, stmt.span);
+        auto& loop = f_->loops.back();
+        clear_from(loop.first_local, span);
+        jump(is_break ? loop.breaks : loop.continues, span);
+    }
+
+    // ---- errors ----
+
+    void protect(std::size_t start, std::size_t target, Register floor, Register error) {
+        proto().handlers.push_back({static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(here()),
+                                    static_cast<std::uint32_t>(target), floor, error});
+    }
+    // The same for what was compiled from `start` on; the code that handles it comes next.
+    void protect_so_far(std::size_t start, Register floor, Register error) { protect(start, here(), floor, error); }
+
+    void try_statement(TryStmt& stmt) {
+        if (!stmt.has_finally) return try_catch(stmt);
+        const Span span = stmt.span;
+        const Register first = f_->locals_end;
+        const Register exit = hidden_local(span);
+        const Register pending = hidden_local(span);
+        emit_wide(Op::LoadInteger, span, exit, FinallyState::End);
+        emit(Op::LoadNull, span, pending);
+        f_->finallies.push_back({exit, pending, f_->loops.size(), {}, {}});
+        const std::size_t start = here();
+        try_catch(stmt);
+        Label& to_finally = f_->finallies.back().to_finally;
+        jump(to_finally, span);
+        protect_so_far(start, f_->locals_end, pending);
+        emit_wide(Op::LoadInteger, span, exit, FinallyState::Error);
+        land(to_finally);
+        const FinallyState state = std::move(f_->finallies.back());
+        f_->finallies.pop_back();
+
+        block(stmt.finally, span);
+        const auto on = [&](FinallyState::Exit how, auto&& go_on) {
+            if (how != FinallyState::Error && !state.is_used[how]) return;
+            Label otherwise;
+            emit(Op::TestEqual, span, 0, exit, number_constant(Value::integer(how), span), 0);
+            jump(otherwise, span);
+            go_on();
+            land(otherwise);
+        };
+        on(FinallyState::Error, [&] { emit(Op::Rethrow, span, pending); });
+        on(FinallyState::Return, [&] { return_pending(pending, span); });
+        on(FinallyState::Break, [&] { leave_loop(true, span); });
+        on(FinallyState::Continue, [&] { leave_loop(false, span); });
+        end_locals(first, span);
+    }
+
+    // Notes how the innermost protected part is left, and goes to its finally block.
+    void leave_by_finally(FinallyState::Exit how, std::optional<Operand> value, Span span) {
+        auto& state = f_->finallies.back();
+        if (value) {
+            if (is_constant(*value)) {
+                emit_wide(Op::LoadConstant, span, state.pending, *value & ~kConstantBit);
+            } else {
+                emit(Op::Move, span, state.pending, *value);
+            }
+        }
+        emit_wide(Op::LoadInteger, span, state.exit, how);
+        state.is_used[how] = true;
+        const auto first = static_cast<Register>(state.pending + 1);
+        const Register end = std::max(f_->next, std::max(f_->locals_end, f_->dirty_end));
+        if (end > first) emit(Op::Clear, span, first, static_cast<std::uint16_t>(end - first));
+        jump(state.to_finally, span);
+    }
+
+    void return_pending(Register pending, Span span) {
+        if (!f_->finallies.empty()) return leave_by_finally(FinallyState::Return, pending, span);
+        if (proto().role == Proto::Role::Constructor) {
+            emit(Op::ReturnMe, span);
+        } else {
+            emit(Op::Return, span, pending, 0, 0, 1);
+        }
+    }
+
+    // The body and its catch clauses.
+    void try_catch(TryStmt& stmt) {
+        const Span span = stmt.span;
+        if (stmt.catches.empty()) return block(stmt.body, span);
+        Label end;
+        const Register first = f_->locals_end;
+        const std::size_t start = here();
+        block(stmt.body, span);
+        jump(end, span);
+        const Register caught = hidden_local(span);
+        protect_so_far(start, first, caught);
+        bool catches_all = false;
+        for (auto& clause : stmt.catches) {
+            Label next;
+            catches_all = clause.type.empty();
+            if (!catches_all) {
+                emit(Op::TestCaught, clause.type_span, caught, site(clause.type, {}, clause.type_span));
+                jump(next, span);
+            }
+            const Register locals = f_->locals_end;
+            if (clause.variable) {
+                const Register place = hidden_local(clause.name_span);
+                emit(Op::CaughtValue, clause.name_span, place, caught);
+                if (clause.variable->is_captured) emit(Op::NewCell, clause.name_span, place);
+                clause.variable->place = place;
+            }
+            block(clause.body, span);
+            clear_from(first, span);
+            jump(end, span);
+            f_->locals_end = f_->next = locals;
+            land(next);
+            if (catches_all) break;  // what follows can never run
+        }
+        if (!catches_all) emit(Op::Rethrow, span, caught);
+        f_->locals_end = f_->next = first;
+        land(end);
+    }
+
+    // nowait f = expr
+    void nowait(NowaitStmt& stmt) {
+        const Span span = stmt.span;
+        Register declared = 0;
+        if (stmt.declares) {
+            declared = take(stmt.target->span);
+            emit(Op::LoadNull, span, declared);
+            if (stmt.target->variable->is_captured) emit(Op::NewCell, span, declared);
+            stmt.target->variable->place = declared;
+            f_->locals_end = f_->next;
+        }
+        const Register future = take(span);
+        const Register caught = take(span);
+        emit(Op::LoadNull, span, caught);
+        soil(future);
+        soil(caught);
+        Label end;
+        const Register before = f_->next;
+        const std::size_t start = here();
+        Expr& expr = *stmt.value;
+        if (expr.kind == ExprKind::MethodCall) {
+            method_call(static_cast<MethodCallExpr&>(expr), future, Op::InvokeAsync);
+        } else if (expr.kind == ExprKind::ParentCall) {
+            parent_call(static_cast<ParentCallExpr&>(expr), future, Op::InvokeParentAsync);
+        } else {
+            into(expr, future);
+        }
+        f_->next = before;
+        emit(Op::NewFuture, span, future, future);
+        jump(end, span);
+        protect_so_far(start, f_->next, caught);
+        emit(Op::FailedFuture, span, future, caught);
+        land(end);
+        store(*stmt.target, future);
     }
 
     // ---- assignment ----
@@ -686,21 +974,14 @@ private:
                 return land(end);
             }
             case ExprKind::Await:
-                unsupported(span, "'await' is");
+                emit(Op::Await, span, target, operand(*static_cast<AwaitExpr&>(expr).operand));
+                return soil(target);
             case ExprKind::ParentCall:
-                unsupported(span, "'from Parent.method()' is");
+                return parent_call(static_cast<ParentCallExpr&>(expr), target, Op::InvokeParent);
             case ExprKind::Call:
                 return call(static_cast<CallExpr&>(expr), target);
-            case ExprKind::MethodCall: {
-                auto& node = static_cast<MethodCallExpr&>(expr);
-                const Register window = take(span);
-                into(*node.object, window);
-                arguments(node.arguments);
-                emit(Op::Invoke, node.name_span, target, window, site(node.name, node.arguments, node.name_span),
-                     node.arguments.size());
-                soil(static_cast<Register>(window + node.arguments.size()));
-                return soil(target);
-            }
+            case ExprKind::MethodCall:
+                return method_call(static_cast<MethodCallExpr&>(expr), target, Op::Invoke);
             case ExprKind::Field: {
                 auto& node = static_cast<FieldExpr&>(expr);
                 const Register object = in_register(*node.object);
@@ -717,8 +998,10 @@ private:
                 auto& node = static_cast<NewExpr&>(expr);
                 const Register window = take(span);
                 arguments(node.arguments);
-                emit(Op::New, node.name_span, target, window, site(node.name, node.arguments, node.name_span),
-                     node.arguments.size());
+                const std::uint16_t at = site(node.name, node.arguments, node.name_span);
+                for (const auto& type : node.type_arguments)
+                    site_at(at).type_arguments.push_back(runtime_.names().intern(type));
+                emit(Op::New, node.name_span, target, window, at, node.arguments.size());
                 soil(static_cast<Register>(window + node.arguments.size()));
                 return soil(target);
             }
@@ -778,7 +1061,9 @@ private:
     }
 
     void binary(BinaryExpr& node, Register target) {
-        if (node.op == BinaryOp::Channel) unsupported(node.op_span, "'>>' is");
+        if (node.op == BinaryOp::Channel) {
+            fail(node.op_span, "'>>' is not supported", "send messages between boxes with P2PBox");
+        }
         // A chain a + b + c… builds its left side in the target, unless that is a variable the right
         // side may still read.
         Operand left = 0;
@@ -796,6 +1081,38 @@ private:
     // Arguments follow their call's window in order.
     void arguments(std::vector<Argument>& list) {
         for (auto& argument : list) into(*argument.value, take(argument.value->span));
+    }
+
+    void method_call(MethodCallExpr& node, Register target, Op op) {
+        const Register window = take(node.span);
+        into(*node.object, window);
+        if (node.name == "fini" && node.object->kind == ExprKind::Field)
+            forbid_weak(static_cast<FieldExpr&>(*node.object));
+        arguments(node.arguments);
+        emit(op, node.name_span, target, window, site(node.name, node.arguments, node.name_span),
+             node.arguments.size());
+        soil(static_cast<Register>(window + node.arguments.size()));
+        soil(target);
+    }
+
+    // `me.f.fini()`: what a weak field refers to belongs to somebody else.
+    void forbid_weak(FieldExpr& field) {
+        if (field.object->kind != ExprKind::Me) return;
+        const Register before = f_->next;
+        const Register object = in_register(*field.object);
+        emit(Op::CheckStrong, field.name_span, object, site(field.name, {}, field.name_span));
+        f_->next = before;
+    }
+
+    void parent_call(ParentCallExpr& node, Register target, Op op) {
+        const Register window = take(node.span);
+        me(node.span, window);
+        arguments(node.arguments);
+        const std::uint16_t at = site(node.method, node.arguments, node.method_span);
+        site_at(at).parent = runtime_.names().intern(node.parent);
+        emit(op, node.method_span, target, window, at, node.arguments.size());
+        soil(static_cast<Register>(window + node.arguments.size()));
+        soil(target);
     }
 
     void call(CallExpr& node, Register target) {

@@ -12,12 +12,12 @@ namespace {
 // The instructions' names and operands, one program's all functions, without numbers and lines.
 std::string code(const std::string& text) {
     Runtime::Options options;
-    options.channels = {[](std::string_view) {}, [](std::string_view) {}, [](std::string&) { return false; }};
+    options.channels = {[](std::string_view) {}, [](std::string_view) {}, [](std::string&) { return false; }, {}};
     Runtime runtime(std::move(options));
     auto program = nyash::parse(std::make_shared<const nyash::Source>("test", text));
     REQUIRE(program.has_value());
     auto main = runtime.load(std::move(*program));
-    if (!main) return "error: " + main.error().message;
+    if (!main) return main.error().text;
     std::string out;
     const std::string listing = nyash::disassemble(**main, runtime.globals());
     for (std::size_t at = 0; at < listing.size();) {

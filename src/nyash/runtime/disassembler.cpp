@@ -2,6 +2,7 @@
 #include <array>
 
 #include "nyash/runtime/bytecode.h"
+#include "nyash/runtime/declarations.h"
 #include "nyash/runtime/globals.h"
 #include "nyash/runtime/text_writer.h"
 
@@ -50,14 +51,29 @@ public:
                 " parameters, " + std::to_string(proto.registers) + " registers, " +
                 std::to_string(proto.captures.size()) + " captures\n";
         for (std::size_t at = 0; at < proto.code.size(); ++at) instruction(proto, at);
-        for (const auto& lambda : proto.lambdas) {
-            out_ += "\n";
-            this->proto(*lambda);
+        for (const auto& handler : proto.handlers) {
+            out_ += "  errors from " + std::to_string(handler.start) + " to " + std::to_string(handler.end) +
+                    " go to " + std::to_string(handler.target) + ", in r" + std::to_string(handler.error) + "\n";
+        }
+        for (const auto& lambda : proto.lambdas) inner(*lambda);
+        for (const auto& box : proto.boxes) {
+            for (const auto& field : box->fields) {
+                if (field.initializer) inner(*field.initializer);
+            }
+            for (const auto* list : {&box->constructors, &box->methods, &box->static_methods}) {
+                for (const auto& method : *list) inner(*method.code);
+            }
+            for (const auto& block : box->static_blocks) inner(*block);
         }
     }
     std::string text() { return std::move(out_); }
 
 private:
+    void inner(const Proto& proto) {
+        out_ += "\n";
+        this->proto(proto);
+    }
+
     void instruction(const Proto& proto, std::size_t at) {
         const Instruction& i = proto.code[at];
         const Shape& shape = kShapes[static_cast<std::size_t>(i.op)];
@@ -111,6 +127,9 @@ private:
 };
 
 }  // namespace
+
+Proto::Proto() = default;
+Proto::~Proto() = default;
 
 std::string_view name_of(Op op) {
     return kShapes[static_cast<std::size_t>(op)].name;

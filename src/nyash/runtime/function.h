@@ -16,6 +16,8 @@
 
 namespace nyash {
 
+class ScriptBox;
+
 class Cell final : public Container {
 public:
     Cell(Heap& heap, const BoxType& type, Value initial) : Container(heap, type), value(std::move(initial)) {}
@@ -25,9 +27,11 @@ public:
 
 class Function final : public Container {
 public:
-    Function(Heap& heap, const BoxType& type, const Proto& p) : Container(heap, type), proto(p) {}
+    Function(Heap& heap, const BoxType& type, const Proto& p, ScriptBox* h = nullptr)
+        : Container(heap, type), proto(p), home(h) {}
 
     const Proto& proto;
+    ScriptBox* const home;  // the box in whose body it is written; null: none
     std::vector<Ref<Cell>> captures;
 
     void write(TextWriter& out) const override;

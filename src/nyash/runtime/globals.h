@@ -2,7 +2,8 @@
 //
 // Each name has one numbered slot, given out when the compiler first meets it, so that running code
 // never searches. A slot holds two things: the global variable, if there is one, and what is declared
-// under that name (a function, a static box). A variable hides a declaration (LANGUAGE, 4).
+// under that name (a function, a static box). A variable hides a declaration (LANGUAGE, 4). A static box
+// becomes a value when it is first read.
 #pragma once
 
 #include <optional>
@@ -15,19 +16,22 @@
 
 namespace nyash {
 
+class ScriptBox;
+
 class Globals {
 public:
     struct Slot {
         Name name = nullptr;
         Value variable;
         Value declared;
+        ScriptBox* static_box = nullptr;  // not used yet: then `declared` is its singleton
         const Value& read() const { return variable.is_undefined() ? declared : variable; }
     };
 
     // The number of the slot for `name`.
     std::size_t index(Name name) {
         auto [entry, added] = indices_.try_emplace(name, slots_.size());
-        if (added) slots_.push_back({name, {}, {}});
+        if (added) slots_.push_back({name, {}, {}, nullptr});
         return entry->second;
     }
     std::size_t size() const { return slots_.size(); }
@@ -41,7 +45,7 @@ public:
     std::vector<std::string_view> defined_names() const {
         std::vector<std::string_view> names;
         for (const Slot& slot : slots_) {
-            if (!slot.read().is_undefined()) names.push_back(slot.name->text());
+            if (!slot.read().is_undefined() || slot.static_box) names.push_back(slot.name->text());
         }
         return names;
     }
@@ -49,6 +53,7 @@ public:
         for (std::size_t i = slots_.size(); i-- > 0;) {  // last made, first dropped
             const Value variable = std::move(slots_[i].variable);
             const Value declared = std::move(slots_[i].declared);
+            slots_[i].static_box = nullptr;
         }
     }
 

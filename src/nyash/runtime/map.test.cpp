@@ -16,7 +16,7 @@ namespace {
 
 Runtime::Options options() {
     Runtime::Options made;
-    made.channels = {[](std::string_view) {}, [](std::string_view) {}, [](std::string&) { return false; }};
+    made.channels = {[](std::string_view) {}, [](std::string_view) {}, [](std::string&) { return false; }, {}};
     return made;
 }
 

@@ -9,23 +9,36 @@ ScriptError NativeCall::wrong_type(std::size_t i, std::string_view wanted) const
     return {error_kind::kType, std::move(message)};
 }
 
+const Value& NativeCall::plain(std::size_t i) const {
+    if (const auto* instance = arguments[i].as<Instance>()) {
+        for (const auto& part : instance->box.parts) {
+            const Value& value = instance->field(part.slot);
+            if (value.is_string() || value.is_number() || value.is_bool()) return value;
+        }
+    }
+    return arguments[i];
+}
+
 std::expected<std::int64_t, ScriptError> NativeCall::integer(std::size_t i) const {
-    if (!arguments[i].is_integer()) return std::unexpected(wrong_type(i, "an Integer"));
-    return arguments[i].as_integer();
+    const Value& value = plain(i);
+    if (!value.is_integer()) return std::unexpected(wrong_type(i, "an Integer"));
+    return value.as_integer();
 }
 
 std::expected<double, ScriptError> NativeCall::number(std::size_t i) const {
-    if (!arguments[i].is_number()) return std::unexpected(wrong_type(i, "a number"));
-    return arguments[i].as_number();
+    const Value& value = plain(i);
+    if (!value.is_number()) return std::unexpected(wrong_type(i, "a number"));
+    return value.as_number();
 }
 
 std::expected<const String*, ScriptError> NativeCall::string(std::size_t i) const {
-    if (!arguments[i].is_string()) return std::unexpected(wrong_type(i, "a String"));
-    return &arguments[i].as_string();
+    const Value& value = plain(i);
+    if (!value.is_string()) return std::unexpected(wrong_type(i, "a String"));
+    return &value.as_string();
 }
 
 std::expected<Array*, ScriptError> NativeCall::array(std::size_t i) const {
-    if (auto* found = arguments[i].as<Array>()) return found;
+    if (auto* found = as<Array>(i)) return found;
     return std::unexpected(wrong_type(i, "an Array"));
 }
 

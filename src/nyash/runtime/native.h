@@ -42,7 +42,9 @@ public:
     // as one: always use this, not arguments[i].as<T>().
     template <class T>
     T* as(std::size_t i) const {
-        return arguments[i].as<T>();
+        if (auto* found = arguments[i].as<T>()) return found;
+        const auto* instance = arguments[i].as<Instance>();
+        return instance ? instance->part_as<T>() : nullptr;
     }
 
     // Argument i as the kind named, or TypeError.
@@ -52,6 +54,9 @@ public:
     std::expected<Array*, ScriptError> array(std::size_t i) const;
     std::expected<Value, ScriptError> callable(std::size_t i) const;
     ScriptError wrong_type(std::size_t i, std::string_view wanted) const;
+
+    // Argument i, or the plain value that an instance stands for.
+    const Value& plain(std::size_t i) const;
 
     Result text(std::string text) const { return vm.make_string(std::move(text)); }
 };

@@ -67,6 +67,7 @@ protected:
     explicit Object(const BoxType& type) noexcept : type_(&type) { ++live_objects_; }
     virtual ~Object() { --live_objects_; }
 #endif
+    void become(const BoxType& type) noexcept { type_ = &type; }
 
 private:
     // Freeing a long chain must not recurse once per link: deep ones wait in a list.

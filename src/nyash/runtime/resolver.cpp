@@ -1,6 +1,8 @@
 #include "nyash/runtime/resolver.h"
 
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -40,6 +42,8 @@ struct FunctionScope {
 
 class Resolver {
 public:
+    explicit Resolver(bool strict) : strict_(strict) {}
+
     void program(Program& program) {
         FunctionScope main{*program.main, nullptr, nullptr, true, false, 0, {}, {}, {}, {}};
         function(main);
@@ -77,7 +81,7 @@ private:
         for (NameExpr* name : scope.assigned_later) {
             if (Variable* known = lookup_created(scope, name->name)) {
                 use(*name, known);
-            } else if (!scope.is_main) {
+            } else if (!scope.is_main && !strict_) {
                 Variable* made = add_variable(scope.node, name->name);
                 made->is_created_by_assignment = true;
                 scope.node.created_by_assignment.push_back(made);
@@ -163,8 +167,11 @@ private:
                 return assign(static_cast<AssignStmt&>(stmt));
             case StmtKind::Local:
                 return local(static_cast<LocalStmt&>(stmt));
-            case StmtKind::Global:
-                return expression(*static_cast<GlobalStmt&>(stmt).value);
+            case StmtKind::Global: {
+                auto& node = static_cast<GlobalStmt&>(stmt);
+                if (scope_->is_main) main_globals_.insert(node.name);
+                return expression(*node.value);
+            }
             case StmtKind::If: {
                 auto& node = static_cast<IfStmt&>(stmt);
                 for (auto& branch : node.branches) {
@@ -194,6 +201,12 @@ private:
             case StmtKind::Nowait: {
                 auto& node = static_cast<NowaitStmt&>(stmt);
                 expression(*node.value);
+                // Undeclared, it is a local even at the top level.
+                if (scope_->is_main && !lookup(node.target->name) && !main_globals_.contains(node.target->name)) {
+                    node.target->variable = declare(node.target->name);
+                    node.declares = true;
+                    return;
+                }
                 return assigned(*node.target);
             }
             case StmtKind::Try:
@@ -217,6 +230,7 @@ private:
 
     void assigned(NameExpr& name) {
         if (Variable* variable = lookup(name.name)) return use(name, variable);
+        if (scope_->is_main) main_globals_.insert(name.name);
         scope_->assigned_later.push_back(&name);
     }
 
@@ -249,6 +263,12 @@ private:
     }
 
     void box(BoxNode& node) {
+        const BoxNode* outer = std::exchange(box_, &node);
+        box_itself(node);
+        box_ = outer;
+    }
+
+    void box_itself(BoxNode& node) {
         for (auto& field : node.fields) {
             if (field.initializer) separate_function(*field.initializer, true);
         }
@@ -319,9 +339,12 @@ private:
             }
             case ExprKind::New:
                 return arguments(static_cast<NewExpr&>(expr).arguments);
-            case ExprKind::ParentCall:
+            case ExprKind::ParentCall: {
+                auto& node = static_cast<ParentCallExpr&>(expr);
+                parent(node);
                 me(expr.span);
-                return arguments(static_cast<ParentCallExpr&>(expr).arguments);
+                return arguments(node.arguments);
+            }
             case ExprKind::Lambda:
                 scope_->lambdas.push_back({static_cast<LambdaExpr&>(expr).function.get(), scope_->visible});
                 return;
@@ -334,16 +357,31 @@ private:
         }
     }
 
+    // `from P.m()` needs P in the head of the box it stands in, whatever object it runs for.
+    void parent(const ParentCallExpr& call) {
+        const std::string written = "'from " + call.parent + "." + call.method + "()'";
+        if (!box_) fail(call.parent_span, written + " is only known inside a box");
+        std::vector<std::string_view> parents;
+        for (const NameRef& ref : box_->parents) parents.push_back(ref.name);
+        if (std::ranges::find(parents, call.parent) != parents.end()) return;
+        std::string help = did_you_mean(call.parent, parents);
+        if (help.empty()) help = "the head of the box would say:  box " + box_->name + " from " + call.parent;
+        fail(call.parent_span, "'" + call.parent + "' is not a parent of '" + box_->name + "'", std::move(help));
+    }
+
+    const bool strict_;
     FunctionScope* scope_ = nullptr;
+    const BoxNode* box_ = nullptr;        // in whose body we are
+    std::set<std::string> main_globals_;  // what the top level has assigned so far
     std::vector<std::unique_ptr<Visible>> visible_;
     int blocks_ = 0;
 };
 
 }  // namespace
 
-std::expected<void, Diagnostic> resolve(Program& program) {
+std::expected<void, Diagnostic> resolve(Program& program, bool strict) {
     try {
-        Resolver().program(program);
+        Resolver(strict).program(program);
         return {};
     } catch (ResolveError& error) {
         return std::unexpected(std::move(error.diagnostic));

@@ -16,6 +16,7 @@
 
 namespace nyash {
 
-std::expected<void, Diagnostic> resolve(Program& program);
+// With `strict`, assigning creates nothing: names that nobody declared are globals that must exist.
+std::expected<void, Diagnostic> resolve(Program& program, bool strict = false);
 
 }  // namespace nyash

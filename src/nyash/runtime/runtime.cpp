@@ -1,8 +1,6 @@
 #include "nyash/runtime/runtime.h"
 
-#include "nyash/runtime/compiler.h"
 #include "nyash/runtime/native.h"
-#include "nyash/runtime/resolver.h"
 #include "nyash/runtime/text_writer.h"
 
 namespace nyash {
@@ -23,6 +21,8 @@ Runtime::Runtime(Options options)
 Runtime::~Runtime() {
     // Nodes close and handlers go while everything they may ask for is still there.
     globals_.clear();
+    for (auto& box : boxes_) box->clear();
+    statics_.clear();
     heap_.clear();
     loop_->run_ready();
     loop_->close();
@@ -35,35 +35,28 @@ void Runtime::define_function(std::string_view name, std::string_view signature,
     globals_[globals_.index(names_.intern(name))].declared = Value(function);
 }
 
-std::expected<const Proto*, Diagnostic> Runtime::load(Program program) {
-    if (auto resolved = resolve(program); !resolved) return std::unexpected(std::move(resolved.error()));
-    auto compiled = compile(program, *this);
-    if (!compiled) return std::unexpected(std::move(compiled.error()));
-    programs_.push_back(std::move(*compiled));
-    const Proto& main = *programs_.back();
-    for (const std::size_t at : main.declarations) {
-        const Instruction& declare = main.code[at];
-        globals_[declare.b].declared = Value(make<Function>(heap_, core_.function_type, *main.lambdas[declare.a]));
-    }
-    return &main;
-}
-
-std::string Runtime::describe(const ScriptError& error) const {
+std::string Runtime::describe(const ScriptError& error) {
     // The calls that led there, outermost last; a deep recursion is cut in the middle of nowhere.
     constexpr std::size_t kCallsShown = 8;
+    if (!error->report.empty()) return error->report;
     Diagnostic diagnostic{error->message, {}, error->help, {}};
-    if (error->trace.empty())
-        return "error: " + error->message + "\n" + (error->help.empty() ? "" : "help: " + error->help + "\n");
+    // Of an object that a script threw: what it says of itself.
+    if (auto* instance = error->thrown.as<Instance>(); instance && !instance->part_as<ErrorBox>()) {
+        if (auto text = vm_.to_text(error->thrown)) diagnostic.message = "Uncaught " + *text;
+    }
     const auto& trace = error->trace;
+    if (trace.empty())
+        return "error: " + diagnostic.message + "\n" + (error->help.empty() ? "" : "help: " + error->help + "\n");
     diagnostic.span = trace.front().span;
     for (std::size_t i = 0; i + 1 < trace.size() && i < kCallsShown; ++i) {
-        const auto& caller = trace[i + 1];
-        const Position at = caller.source->position(caller.span.offset);
-        diagnostic.notes.push_back("in " + trace[i].function + ", called at " + caller.source->name() + ":" +
+        const TraceEntry& caller = trace[i + 1];
+        const Source& source = *caller.proto->source;
+        const Position at = source.position(caller.span.offset);
+        diagnostic.notes.push_back("in " + trace[i].proto->title() + ", called at " + source.name() + ":" +
                                    std::to_string(at.line) + ":" + std::to_string(at.column));
     }
     if (trace.size() > kCallsShown + 1) diagnostic.notes.push_back("… and more calls");
-    return render(*trace.front().source, diagnostic);
+    return render(*trace.front().proto->source, diagnostic);
 }
 
 void Runtime::report(const ScriptError& error, std::string_view where) {

@@ -24,6 +24,7 @@
 #include "nyash/runtime/globals.h"
 #include "nyash/runtime/map.h"
 #include "nyash/runtime/object.h"
+#include "nyash/runtime/script_box.h"
 #include "nyash/runtime/string.h"
 #include "nyash/runtime/vm.h"
 #include "nyash/syntax/ast.h"
@@ -43,6 +44,8 @@ struct Channels {
     std::function<void(std::string_view)> out;
     std::function<void(std::string_view)> err;
     std::function<bool(std::string&)> read_line;  // false at the end of the input
+    // The text of a file that is included, or a sentence saying why it cannot be read.
+    std::function<std::expected<std::string, std::string>(const std::string& path)> read_file;
 };
 
 // The types the runtime itself makes objects of.
@@ -60,6 +63,8 @@ struct CoreTypes {
     BoxType& error_type;
     BoxType& future_type;
     BoxType cell_type{"Cell"};
+    BoxType weak_type{"WeakReference"};
+    BoxType caught_type{"CaughtError"};
 };
 
 // An error as a value: what `new ErrorBox(message)` makes and `catch` receives.
@@ -77,11 +82,17 @@ public:
     void clear() noexcept override {}
 };
 
+// A program that cannot be run: a syntax or declaration error, as a person reads it.
+struct LoadError {
+    std::string text;
+};
+
 class Runtime {
 public:
     struct Options {
         Channels channels;
         Limits limits;
+        bool strict_variables = false;  // assigning a name nobody declared is an error
         std::shared_ptr<nya::Clock> clock = nya::Clock::system();
         std::shared_ptr<nya::Random> random = nya::Random::system();
         std::function<std::int64_t()> wall_clock_ms;  // milliseconds since 1970, UTC
@@ -101,6 +112,7 @@ public:
     // Shared, because a node may outlive the runtime by a moment and still ask its executor.
     const std::shared_ptr<EventLoop>& loop() noexcept { return loop_; }
     Vm& vm() noexcept { return vm_; }
+    const Options& options() const noexcept { return options_; }
     const Limits& limits() const noexcept { return options_.limits; }
     Channels& channels() noexcept { return options_.channels; }
     nya::Clock& clock() noexcept { return *options_.clock; }
@@ -124,14 +136,45 @@ public:
                                                  : *plain_types_[static_cast<std::size_t>(value.tag())];
     }
 
-    // Resolves, compiles and keeps a parsed program. Its declarations are known from now on.
-    std::expected<const Proto*, Diagnostic> load(Program program);
+    // Resolves, compiles and keeps a parsed program, and the files it includes at its top level. What they declare
+    // is known from now on.
+    std::expected<const Proto*, LoadError> load(Program program);
+    // Runs a loaded program as LANGUAGE, section 9, says: its top level, then the method main of the static box Main.
+    // The value of main, or that of the last statement.
+    Result run(const Proto& main, const std::vector<std::string>& arguments = {});
+    // `include`: finds the file, loads it unless that was done, and runs it unless that was done.
+    Done include(const Source& from, const Reference& reference);
+    // `using`: what enables a namespace, set by the floor above; else none is known.
+    using EnableNamespace = Done (*)(Runtime& runtime, std::string_view name);
+    void on_using(EnableNamespace enable) { enable_namespace_ = enable; }
+    Done use(const Reference& reference);
+
+    // Declarations. `keep` owns a box from now on and makes it known.
+    ScriptBox& keep(std::unique_ptr<ScriptBox> box);
+    void make_known(ScriptBox& box);
+    void add_interface(const InterfaceProto& proto) { interfaces_[proto.name.name] = &proto; }
+    const InterfaceProto* find_interface(Name name) const;
+    std::vector<std::string_view> interface_names() const;
+    // `static function Owner.name`, and the static methods of a box: called as Owner.name().
+    void declare_static(Name owner, Name name, const Proto& code, ScriptBox* home);
+    Ref<Instance> instance(ScriptBox& box);
+    Ref<Instance> copy(const Instance& instance);
 
     // How an uncaught error reads, with the source line and the calls that led there.
-    std::string describe(const ScriptError& error) const;
+    std::string describe(const ScriptError& error);
     void report(const ScriptError& error, std::string_view where = {});
 
 private:
+    struct File {
+        const Proto* main = nullptr;
+        bool has_run = false;
+    };
+
+    std::expected<void, LoadError> declare(const Proto& main);
+    std::expected<void, LoadError> declare_boxes(const Proto& main);
+    // The file an include means, loaded; null when there is none, its tries in `tried`.
+    std::expected<File*, LoadError> find_included(const Source& from, const std::string& path, std::string& tried);
+
     Options options_;
     BoxType any_type_{"Box"};
     BoxType string_type_{"StringBox", &any_type_};
@@ -143,6 +186,13 @@ private:
     Globals globals_;
     std::vector<std::unique_ptr<NativeFunction>> functions_;
     std::vector<std::unique_ptr<Proto>> programs_;
+    std::vector<std::unique_ptr<ScriptBox>> boxes_;
+    std::unordered_map<Name, const InterfaceProto*> interfaces_;
+    std::unordered_map<Name, std::unique_ptr<BoxType>> static_types_;  // of what stands for a box in Box.method()
+    std::vector<Ref<Function>> statics_;
+    std::unordered_map<std::string, File> files_;  // included ones, by canonical path
+    EnableNamespace enable_namespace_ = nullptr;
+    std::uint64_t instances_ = 0;
     std::shared_ptr<EventLoop> loop_;
     Vm vm_;
 };

@@ -26,12 +26,17 @@ inline constexpr std::string_view kDivision = "DivisionByZero";
 inline constexpr std::string_view kOverflow = "StackOverflow";
 inline constexpr std::string_view kLimit = "LimitExceeded";
 inline constexpr std::string_view kUnsupported = "NotSupported";
+inline constexpr std::string_view kDeclaration = "DeclarationError";
+inline constexpr std::string_view kFinalized = "Finalized";
+inline constexpr std::string_view kPrivate = "PrivateField";
 inline constexpr std::string_view kThrown = "Error";
 }  // namespace error_kind
 
+struct Proto;
+
+// A call that was going on: the code, and where in it. A Proto lives as long as its runtime.
 struct TraceEntry {
-    std::string function;  // "f", "a lambda", "the script"
-    std::shared_ptr<const Source> source;
+    const Proto* proto = nullptr;
     Span span;
 };
 
@@ -43,9 +48,9 @@ public:
         std::string help;
         Value thrown;                   // of `throw`; Undefined for the runtime's own errors
         std::vector<TraceEntry> trace;  // innermost first
-        bool is_fatal = false;          // no script may catch it: a step limit, an interrupt
-        bool is_placed = false;         // the span below is known better than the VM would
-        Span span;
+        bool is_fatal = false;          // no script may catch it: a step limit, an interrupt, a declaration
+        bool is_raised_again = false;   // the call it is in stands in the trace already
+        std::string report;             // how it reads, when that is not made of the above
     };
 
     ScriptError(std::string_view kind, std::string message, std::string help = {})

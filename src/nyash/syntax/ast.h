@@ -375,16 +375,19 @@ struct NowaitStmt final : Stmt {
     using Stmt::Stmt;
     std::unique_ptr<NameExpr> target;
     ExprPtr value;
+    bool declares = false;  // resolver: the target is a new local
 };
 
 struct IncludeStmt final : Stmt {
     using Stmt::Stmt;
     std::string path;
+    Span path_span;
 };
 
 struct UsingStmt final : Stmt {
     using Stmt::Stmt;
     std::string name, alias;
+    Span name_span;
 };
 
 struct TryStmt final : Stmt {

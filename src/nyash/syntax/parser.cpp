@@ -366,12 +366,15 @@ private:
 
     StmtPtr include() {
         auto stmt = std::make_unique<IncludeStmt>(StmtKind::Include, advance().span);
-        stmt->path = expect(TokenKind::String, "after 'include'").text;
+        const Token& path = expect(TokenKind::String, "after 'include'");
+        stmt->path = path.text;
+        stmt->path_span = path.span;
         return stmt;
     }
 
     StmtPtr using_statement() {
         auto stmt = std::make_unique<UsingStmt>(StmtKind::Using, advance().span);
+        stmt->name_span = current().span;
         if (at(TokenKind::String)) {
             stmt->name = advance().text;
         } else {
