@@ -46,12 +46,13 @@ public:
         if (is_counted()) object_->retain();
     }
     Value(Value&& other) noexcept : integer_(other.integer_), tag_(std::exchange(other.tag_, Tag::Undefined)) {}
-    Value& operator=(const Value& other) noexcept {
+    // Inlined always: these are what the VM's loop is made of.
+    [[gnu::always_inline]] Value& operator=(const Value& other) noexcept {
         if (other.is_counted()) other.object_->retain();
         replace(other.tag_, other.integer_);
         return *this;
     }
-    Value& operator=(Value&& other) noexcept {
+    [[gnu::always_inline]] Value& operator=(Value&& other) noexcept {
         if (this != &other) replace(std::exchange(other.tag_, Tag::Undefined), other.integer_);
         return *this;
     }
@@ -60,7 +61,11 @@ public:
     }
 
     // Becomes Undefined.
-    void reset() noexcept { replace(Tag::Undefined, 0); }
+    void reset() noexcept {
+        const bool was_counted = is_counted();
+        tag_ = Tag::Undefined;
+        if (was_counted) object_->release();
+    }
     void set_integer(std::int64_t i) noexcept { replace(Tag::Integer, i); }
     void set_boolean(bool b) noexcept { replace(Tag::Bool, b ? 1 : 0); }
 
@@ -97,7 +102,7 @@ public:
 private:
     Value(Tag tag, std::int64_t bits) noexcept : integer_(bits), tag_(tag) {}
     bool is_counted() const noexcept { return tag_ >= Tag::String; }
-    void replace(Tag tag, std::int64_t bits) noexcept {
+    [[gnu::always_inline]] void replace(Tag tag, std::int64_t bits) noexcept {
         if (!is_counted()) {
             tag_ = tag;
             integer_ = bits;
