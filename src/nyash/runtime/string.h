@@ -61,7 +61,10 @@ public:
 
 private:
     const BoxType& type_;
-    std::unordered_map<std::string_view, Ref<String>> names_;
+    struct Hash {
+        std::size_t operator()(std::string_view text) const noexcept { return hash_text(text); }
+    };
+    std::unordered_map<std::string_view, Ref<String>, Hash> names_;
 };
 
 inline Value::Value(const String* text) noexcept : object_(const_cast<String*>(text)), tag_(Tag::String) {

@@ -235,8 +235,7 @@ Done Vm::construct(Value* window, std::size_t arguments, const CallSite& site, V
         const std::string& name = site.name->text();
         if (runtime_.find_interface(site.name))
             return fail(error_kind::kOperation, "'" + name + "' is an interface and cannot be instantiated");
-        return fail(error_kind::kUndefined, "Undefined class '" + name + "'",
-                    runtime_.types().suggestion(site.name));
+        return fail(error_kind::kUndefined, "Undefined class '" + name + "'", runtime_.types().suggestion(site.name));
     }
     *result = NYA_TRY(call_native(*type->constructor(), Value::nothing(), {window + 1, arguments}, site.labels));
     return {};
