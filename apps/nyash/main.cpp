@@ -1,152 +1,126 @@
-// nyash: runs Nyash programs. Reads its arguments, and leaves the rest to the Interpreter.
-#include <charconv>
-#include <csignal>
+// nyash: runs Nyash programs, and talks with people line by line. Reads its arguments, and leaves the rest to
+// the Interpreter.
 #include <cstdio>
-#include <iostream>
-#include <iterator>
+#include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <unistd.h>
+
 #include <nyash/interpreter.h>
 
+#include "command_line.h"
+#include "interrupts.h"
+#include "repl.h"
+
 namespace {
-
-constexpr std::string_view kUsage = R"(usage: nyash [options] FILE [arguments]
-       nyash [options] -e CODE [arguments]
-       nyash [options] -             reads the program from standard input
-
-options:
-  -e CODE           run CODE
-  --check           read and compile only; say nothing when all is well
-  --dump-ast        print the syntax tree
-  --dump-bytecode   print the instructions
-  --max-steps N     end the script after N calls and turns of loops
-  --version         print the version
-  --help            print this
-
-exit status: 0 ok, 1 an error in the program, 2 an error on the command line
-)";
-
-constexpr std::string_view kVersion = "nyash 0.1.0\n";
-
-enum class Mode { Run, Check, DumpAst, DumpBytecode };
-
-struct Arguments {
-    Mode mode = Mode::Run;
-    nyash::Interpreter::Options options;
-    std::string name;  // of the program, as diagnostics show it
-    std::string code;  // of -e
-    bool has_code = false;
-};
-
-int usage_error(std::string_view message) {
-    std::cerr << "nyash: " << message << "\ntry  nyash --help\n";
-    return 2;
-}
 
 void put(std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-nyash::Interpreter* interrupted = nullptr;
-
-// Ctrl-C ends the script with an error; a second one ends the process.
-void on_interrupt(int) {
-    if (interrupted) interrupted->interrupt();
-    std::signal(SIGINT, SIG_DFL);
+void complain(const std::string& text) {
+    std::fflush(stdout);
+    std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
-int finish(std::expected<std::string, nyash::Outcome> dumped) {
+// Colours where a person looks, unless told otherwise (no-color.org).
+bool wants_colours() {
+    const char* refused = std::getenv("NO_COLOR");
+    const char* terminal = std::getenv("TERM");
+    return ::isatty(STDERR_FILENO) && !(refused && *refused) && terminal && std::string_view(terminal) != "dumb";
+}
+
+std::string all_of_stdin() {
+    std::string text;
+    char piece[65536];
+    while (const std::size_t size = std::fread(piece, 1, sizeof piece, stdin)) text.append(piece, size);
+    return text;
+}
+
+int finish(const std::expected<std::string, nyash::Outcome>& dumped) {
     if (!dumped) return dumped.error().exit_code;
     put(*dumped);
     return 0;
 }
 
-int run(Arguments& arguments) {
-    nyash::Interpreter interpreter(std::move(arguments.options));
-    interrupted = &interpreter;
-    std::signal(SIGINT, on_interrupt);
+int run_program(nyash::Interpreter& interpreter, CommandLine& line) {
+    using Mode = CommandLine::Mode;
+    const bool is_file = line.program == CommandLine::Program::File;
+    if (is_file && line.mode == Mode::Run) return interpreter.run_file(line.name, std::move(line.arguments)).exit_code;
+    if (is_file && line.mode == Mode::Check) return interpreter.check_file(line.name).exit_code;
+    std::string text = std::move(line.code);
+    if (line.program == CommandLine::Program::Stdin) text = all_of_stdin();
+    if (is_file) {
+        auto file = nyash::read_file(line.name);
+        if (!file) {
+            complain("error: " + file.error() + "\n");
+            return 1;
+        }
+        text = std::move(*file);
+    }
+    switch (line.mode) {
+        case Mode::Check:
+            return interpreter.check_source(line.name, std::move(text)).exit_code;
+        case Mode::DumpAst:
+            return finish(interpreter.dump_ast(line.name, std::move(text)));
+        case Mode::DumpBytecode:
+            return finish(interpreter.dump_bytecode(line.name, std::move(text)));
+        default:
+            return interpreter.run_source(line.name, std::move(text), std::move(line.arguments)).exit_code;
+    }
+}
 
-    std::string text = std::move(arguments.code);
-    if (!arguments.has_code) {
-        if (arguments.name == "-") {
-            arguments.name = "stdin";
-            text.assign(std::istreambuf_iterator<char>(std::cin), {});
+int run(CommandLine& line) {
+    nyash::Interpreter::Options options;
+    options.clock = Interrupts::clock();
+    options.max_steps = line.max_steps;
+    options.strict_variables = line.strict_variables;
+    options.shows_result = line.shows_result;
+    options.colours = wants_colours();
+
+    if (line.program == CommandLine::Program::None && !line.wants_repl) {
+        if (::isatty(STDIN_FILENO) && line.mode == CommandLine::Mode::Run) {
+            line.wants_repl = true;
         } else {
-            auto file = nyash::read_file(arguments.name);
-            if (!file) {
-                std::cerr << "error: " << file.error() << "\n";
-                return 1;
-            }
-            text = std::move(*file);
+            line.program = CommandLine::Program::Stdin;
+            line.name = "stdin";
         }
     }
-    int status = 0;
-    switch (arguments.mode) {
-        case Mode::Run:
-            status = interpreter.run_source(arguments.name, std::move(text)).exit_code;
-            break;
-        case Mode::Check:
-            status = interpreter.check_source(arguments.name, std::move(text)).exit_code;
-            break;
-        case Mode::DumpAst:
-            status = finish(interpreter.dump_ast(arguments.name, std::move(text)));
-            break;
-        case Mode::DumpBytecode:
-            status = finish(interpreter.dump_bytecode(arguments.name, std::move(text)));
-            break;
+    if (line.wants_repl) {
+        Repl repl(std::move(options));
+        const Interrupts interrupts(repl.interpreter());
+        if (line.program != CommandLine::Program::None) (void)run_program(repl.interpreter(), line);
+        return repl.run();
     }
-    std::signal(SIGINT, SIG_DFL);
-    interrupted = nullptr;
-    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-        std::cerr << "error: Not all output could be written to stdout (is the disk full, or stdout closed?)\n";
-        if (status == 0) status = 1;
-    }
-    return status;
+    nyash::Interpreter interpreter(std::move(options));
+    const Interrupts interrupts(interpreter);
+    return run_program(interpreter, line);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::vector<std::string_view> words(argv + 1, argv + argc);
-    Arguments arguments;
-    std::size_t i = 0;
-    bool has_program = false;
-    for (; i < words.size() && !has_program; ++i) {
-        const std::string_view word = words[i];
-        if (word == "--help" || word == "-h") {
-            put(kUsage);
-            return 0;
-        } else if (word == "--version") {
-            put(kVersion);
-            return 0;
-        } else if (word == "--check") {
-            arguments.mode = Mode::Check;
-        } else if (word == "--dump-ast") {
-            arguments.mode = Mode::DumpAst;
-        } else if (word == "--dump-bytecode") {
-            arguments.mode = Mode::DumpBytecode;
-        } else if (word == "--max-steps") {
-            if (++i == words.size()) return usage_error("--max-steps needs a number");
-            auto& limit = arguments.options.max_steps;
-            const auto [end, error] = std::from_chars(words[i].begin(), words[i].end(), limit);
-            if (error != std::errc{} || end != words[i].end() || limit == 0) {
-                return usage_error("--max-steps needs a number above 0, not '" + std::string(words[i]) + "'");
-            }
-        } else if (word == "-e") {
-            if (++i == words.size()) return usage_error("-e needs the code to run");
-            arguments.name = "-e";
-            arguments.code = words[i];
-            arguments.has_code = has_program = true;
-        } else if (word != "-" && word.starts_with('-')) {
-            return usage_error("unknown option '" + std::string(word) + "'");
-        } else {
-            arguments.name = word;
-            has_program = true;
-        }
+    auto line = parse_command_line(words);
+    if (!line) {
+        complain("nyash: " + line.error() + "\ntry  nyash --help\n");
+        return 2;
     }
-    // What follows the program belongs to the script, options included.
-    if (!has_program) return usage_error("no program given");
-    return run(arguments);
+    int status = 0;
+    if (line->mode == CommandLine::Mode::Help) {
+        put(usage());
+    } else if (line->mode == CommandLine::Mode::Version) {
+        put("nyash " NYASH_VERSION "\n");
+    } else {
+        status = run(*line);
+    }
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+        complain("error: Not all output could be written to stdout (is the disk full, or stdout closed?)\n");
+        if (status == 0) status = 1;
+    }
+    if (status == nyash::kInterrupted) Interrupts::end_process();
+    return status;
 }

@@ -7,7 +7,13 @@
 //
 // Output is compared without trailing spaces. Every script also has to leave no object behind (debug
 // builds count them) and to end within a generous number of steps.
+//
+// Each script runs in an empty directory of its own, which is removed afterwards, so it may write files;
+// local time is nine hours ahead of UTC on every machine.
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -59,6 +65,29 @@ struct Expectations {
             }
         }
     }
+};
+
+// An empty directory to work in, for as long as it lives.
+class WorkDirectory {
+public:
+    WorkDirectory() : before_(fs::current_path()) {
+        std::string name = (fs::temp_directory_path() / "nyash_script_XXXXXX").string();
+        if (!mkdtemp(name.data()))
+            throw fs::filesystem_error("mkdtemp", name, std::error_code(errno, std::generic_category()));
+        path_ = name;
+        fs::current_path(path_);
+    }
+    ~WorkDirectory() {
+        std::error_code ignored;
+        fs::current_path(before_, ignored);
+        fs::remove_all(path_, ignored);
+    }
+    WorkDirectory(const WorkDirectory&) = delete;
+    WorkDirectory& operator=(const WorkDirectory&) = delete;
+
+private:
+    fs::path before_;
+    fs::path path_;
 };
 
 // What is wrong with a script's run, a sentence each; empty when all is well.
@@ -117,6 +146,8 @@ std::vector<std::string> problems_of(const std::string& name, const std::string&
 }  // namespace
 
 int main(int argc, char** argv) {
+    setenv("TZ", "JST-9", 1);
+    tzset();
     std::vector<fs::path> scripts;
     for (const std::string_view argument : std::vector<std::string_view>(argv + 1, argv + argc)) {
         if (!fs::is_directory(argument)) {
@@ -127,6 +158,7 @@ int main(int argc, char** argv) {
             if (entry.path().extension() == ".nyash") scripts.push_back(entry.path());
         }
     }
+    for (auto& script : scripts) script = fs::absolute(script);
     std::ranges::sort(scripts);
     if (scripts.empty()) {
         std::cerr << "usage: nyash_script_tests FILE|FOLDER...   (no script found)\n";
@@ -135,6 +167,7 @@ int main(int argc, char** argv) {
     std::size_t failed = 0;
     for (const auto& script : scripts) {
         const auto text = nyash::read_file(script.string());
+        const WorkDirectory directory;
         const auto problems = text ? problems_of(script.string(), *text) : std::vector<std::string>{text.error()};
         if (problems.empty()) continue;
         ++failed;

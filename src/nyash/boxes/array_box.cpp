@@ -223,7 +223,8 @@ Result map(NativeCall& call) {
     mapped->items.reserve(items(call).size());
     for (std::size_t i = 0; i < items(call).size(); ++i) {
         const Value argument = items(call)[i];
-        mapped->items.push_back(NYA_TRY(call.vm.call(function, {&argument, 1})));
+        Value result = NYA_TRY(call.vm.call(function, {&argument, 1}));
+        NYA_TRY(mapped->push(std::move(result)));
     }
     return Value(mapped);
 }
@@ -234,7 +235,7 @@ Result filter(NativeCall& call) {
     for (std::size_t i = 0; i < items(call).size(); ++i) {
         const Value argument = items(call)[i];
         const Value keep = NYA_TRY(call.vm.call(function, {&argument, 1}));
-        if (Vm::is_true(keep)) kept->items.push_back(argument);
+        if (Vm::is_true(keep)) NYA_TRY(kept->push(argument));
     }
     return Value(kept);
 }

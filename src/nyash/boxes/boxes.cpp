@@ -1,5 +1,7 @@
 #include "nyash/boxes/boxes.h"
 
+#include "nyash/boxes/namespaces.h"
+
 namespace nyash {
 
 void add_boxes(Runtime& runtime) {
@@ -18,7 +20,17 @@ void add_boxes(Runtime& runtime) {
     add_error_box(runtime);
     add_console_box(runtime);
     add_math_box(runtime);
+    add_random_box(runtime);
     add_time_box(runtime);
+    add_date_time_box(runtime);
+    add_timer_box(runtime);
+    add_file_box(runtime);
+    add_buffer_box(runtime);
+    add_stream_box(runtime);
+    add_regex_box(runtime);
+    add_range_box(runtime);
+    add_debug_box(runtime);
+    add_namespaces(runtime);
 }
 
 }  // namespace nyash

@@ -23,7 +23,16 @@ void add_future_box(Runtime& runtime);
 void add_error_box(Runtime& runtime);
 void add_console_box(Runtime& runtime);
 void add_math_box(Runtime& runtime);
+void add_random_box(Runtime& runtime);
 void add_time_box(Runtime& runtime);
+void add_date_time_box(Runtime& runtime);
+void add_timer_box(Runtime& runtime);
+void add_file_box(Runtime& runtime);
+void add_buffer_box(Runtime& runtime);
+void add_stream_box(Runtime& runtime);
+void add_regex_box(Runtime& runtime);
+void add_range_box(Runtime& runtime);
+void add_debug_box(Runtime& runtime);
 
 // All of the above.
 void add_boxes(Runtime& runtime);

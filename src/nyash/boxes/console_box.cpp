@@ -32,7 +32,9 @@ Result read_line(NativeCall& call) {
     if (call.has(0)) call.runtime.channels().out(NYA_TRY(call.vm.to_text(call[0])));
     call.runtime.loop()->run_ready();  // waiting for the user is waiting: handlers may run
     std::string line;
-    if (!call.runtime.channels().read_line(line)) return Value::null();
+    const bool has_line = call.runtime.channels().read_line(line);
+    NYA_TRY(call.vm.check_limits());  // the wait ends early when the script is interrupted
+    if (!has_line) return Value::null();
     return call.text(std::move(line));
 }
 

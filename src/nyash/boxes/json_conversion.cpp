@@ -96,8 +96,14 @@ Value value_from(Runtime& runtime, const nya::Json& json) {
             return Value::boolean(json.as_bool());
         case nya::Json::Kind::Integer:
             return Value::integer(json.as_integer());
-        case nya::Json::Kind::Float:
-            return Value::number(json.as_number());
+        case nya::Json::Kind::Float: {
+            // 2.0 and 1e3 are integral; above 2^53 a double does not say which Integer was meant.
+            const double number = json.as_number();
+            constexpr double kExact = 9007199254740992.0;
+            if (std::fabs(number) <= kExact && std::trunc(number) == number)
+                return Value::integer(static_cast<std::int64_t>(number));
+            return Value::number(number);
+        }
         case nya::Json::Kind::String:
             return Value(runtime.string(json.as_string()));
         case nya::Json::Kind::Array: {

@@ -57,9 +57,8 @@ Result e(NativeCall&) {
     return Value::number(std::numbers::e);
 }
 
-// At least 0 and below 1: 53 random bits.
 Result random(NativeCall& call) {
-    return Value::number(static_cast<double>(call.runtime.random().next() >> 11U) * 0x1.0p-53);
+    return Value::number(random_fraction(call.runtime.random()));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nyash/boxes/boxes.h"
+#include "nyash/boxes/letter_case.h"
 #include "nyash/boxes/numbers.h"
 #include "nyash/runtime/native.h"
 #include "nyash/runtime/text_writer.h"
@@ -12,10 +13,6 @@ namespace {
 
 const String& self(NativeCall& call) {
     return call.self.as_string();
-}
-
-std::size_t byte_offset(const String& text, std::size_t index) {
-    return text.is_ascii() ? std::min(index, text.text().size()) : unicode::offset_of(text.text(), index);
 }
 
 // Code point index of a byte offset.
@@ -46,7 +43,7 @@ Result get(NativeCall& call) {
     const std::int64_t i = NYA_TRY(call.integer(0));
     const String& text = self(call);
     if (i < 0 || static_cast<std::uint64_t>(i) >= text.length()) return Value::null();
-    const std::size_t from = byte_offset(text, static_cast<std::size_t>(i));
+    const std::size_t from = text.offset_of(static_cast<std::size_t>(i));
     const std::string_view rest = std::string_view(text.text()).substr(from);
     return part_of(call, rest.substr(0, std::max<std::size_t>(unicode::decode(rest).bytes, 1)));
 }
@@ -58,8 +55,8 @@ Result substring(NativeCall& call) {
     const std::int64_t from = std::clamp<std::int64_t>(NYA_TRY(call.integer(0)), 0, length);
     const std::int64_t to = call.has(1) ? std::clamp<std::int64_t>(NYA_TRY(call.integer(1)), 0, length) : length;
     if (to <= from) return call.text("");
-    const std::size_t first = byte_offset(text, static_cast<std::size_t>(from));
-    const std::size_t last = byte_offset(text, static_cast<std::size_t>(to));
+    const std::size_t first = text.offset_of(static_cast<std::size_t>(from));
+    const std::size_t last = text.offset_of(static_cast<std::size_t>(to));
     return part_of(call, std::string_view(text.text()).substr(first, last - first));
 }
 
@@ -103,20 +100,21 @@ Result split(NativeCall& call) {
     if (separator.empty()) {  // into characters
         for (std::size_t at = 0; at < text.size();) {
             const std::size_t bytes = std::max<std::size_t>(unicode::decode(text.substr(at)).bytes, 1);
-            parts->items.push_back(part_of(call, text.substr(at, bytes)));
+            NYA_TRY(parts->push(part_of(call, text.substr(at, bytes))));
             at += bytes;
         }
         return Value(std::move(parts));
     }
     if (separator.size() == 1) {
-        parts->items.reserve(static_cast<std::size_t>(std::ranges::count(text, separator.front())) + 1);
+        const auto separators = static_cast<std::size_t>(std::ranges::count(text, separator.front()));
+        parts->items.reserve(std::min(separators + 1, kMaxElements));
     }
     std::size_t from = 0;
     for (std::size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, from)) {
-        parts->items.push_back(part_of(call, text.substr(from, at - from)));
+        NYA_TRY(parts->push(part_of(call, text.substr(from, at - from))));
         from = at + separator.size();
     }
-    parts->items.push_back(part_of(call, text.substr(from)));
+    NYA_TRY(parts->push(part_of(call, text.substr(from))));
     return Value(std::move(parts));
 }
 
@@ -140,21 +138,17 @@ Result trim(NativeCall& call) {
     return part_of(call, text.substr(first, text.find_last_not_of(kSpace) - first + 1));
 }
 
-// ASCII letters only: the rest of Unicode needs tables that nothing else here needs.
-Result to_upper(NativeCall& call) {
-    std::string text = self(call).text();
-    for (char& c : text) {
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+template <char32_t (*change)(char32_t)>
+Result in_case(NativeCall& call) {
+    const std::string_view text = self(call).text();
+    std::string changed;
+    changed.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();) {
+        const auto next = unicode::decode(text.substr(at));
+        unicode::append(changed, change(next.code_point));
+        at += std::max<std::size_t>(next.bytes, 1);
     }
-    return call.text(std::move(text));
-}
-
-Result to_lower(NativeCall& call) {
-    std::string text = self(call).text();
-    for (char& c : text) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return call.text(std::move(text));
+    return call.text(std::move(changed));
 }
 
 Result to_integer_or_zero(NativeCall& call) {
@@ -199,8 +193,8 @@ void add_string_box(Runtime& runtime) {
         .method(names, "split", "separator", split)
         .method(names, "join", "array", join)
         .method(names, "trim", "", trim)
-        .method(names, "toUpper toUpperCase", "", to_upper)
-        .method(names, "toLower toLowerCase", "", to_lower)
+        .method(names, "toUpper toUpperCase", "", in_case<to_upper>)
+        .method(names, "toLower toLowerCase", "", in_case<to_lower>)
         .method(names, "toInteger", "", to_integer_or_zero)
         .method(names, "toFloat", "", to_float_or_zero)
         .method(names, "concat", "other", concat)

@@ -1,5 +1,7 @@
 #include "nyash/runtime/array.h"
 
+#include <utility>
+
 #include "nyash/runtime/vm.h"
 
 namespace nyash {
@@ -28,8 +30,12 @@ Done Array::set(std::int64_t index, const Value& value) {
         items[static_cast<std::size_t>(index)] = value;
         return {};
     }
+    return push(value);
+}
+
+Done Array::push(Value value) {
     if (items.size() >= kMaxElements) return fail(error_kind::kLimit, "The array is full (100,000,000 elements)");
-    items.push_back(value);
+    items.push_back(std::move(value));
     return {};
 }
 

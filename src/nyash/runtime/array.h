@@ -21,6 +21,7 @@ public:
     Result get_index(Vm& vm, const Value& index) override;
     Done set_index(Vm& vm, const Value& index, const Value& value) override;
     Done set(std::int64_t index, const Value& value);
+    Done push(Value value);  // LimitExceeded when the array is full
     void clear() noexcept override;
 };
 

@@ -91,6 +91,9 @@ private:
                     box_.add_slot(slot);
             }
             for (const auto& initializer : parent->initializers) {
+                // Reached twice through a diamond, it still is one field, initialised once.
+                const auto same = [&](const auto& known) { return known.code.get() == initializer.code.get(); };
+                if (std::ranges::any_of(box_.initializers, same)) continue;
                 const Name field = parent->slots[initializer.slot].name;
                 box_.initializers.push_back({box_.find_slot(field), initializer.code});
             }

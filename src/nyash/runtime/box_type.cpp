@@ -41,6 +41,17 @@ std::string NativeFunction::expected_arguments() const {
     return std::to_string(least) + between + std::to_string(most) + " arguments";
 }
 
+std::string NativeFunction::usage() const {
+    std::string text = name + "(";
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (i > 0) text += ", ";
+        text += parameters[i]->text();
+        if (i >= least) text += '?';
+    }
+    if (takes_any_number) text += parameters.empty() ? "..." : ", ...";
+    return text + ")";
+}
+
 BoxType& BoxType::constructor(Names& names, std::string_view signature, NativeCode code) {
     constructor_ = std::make_unique<NativeFunction>(names, name_, signature, code);
     return *this;
@@ -109,6 +120,22 @@ std::vector<std::string_view> BoxType::property_names() const {
     return names;
 }
 
+std::vector<const NativeFunction*> BoxType::native_methods() const {
+    std::vector<const NativeFunction*> own;
+    for (const auto& [name, method] : methods_) {
+        if (method.native) own.push_back(method.native);
+    }
+    std::ranges::sort(own, {}, &NativeFunction::name);
+    return own;
+}
+
+std::vector<const NativeFunction*> BoxType::native_properties() const {
+    std::vector<const NativeFunction*> own;
+    for (const auto& [name, getter] : properties_) own.push_back(getter);
+    std::ranges::sort(own, {}, &NativeFunction::name);
+    return own;
+}
+
 BoxType& BoxTypes::add(std::string name) {
     types_.push_back(std::make_unique<BoxType>(std::move(name), &any_));
     adopt(*types_.back());
@@ -144,6 +171,13 @@ std::vector<std::string_view> BoxTypes::constructible_names() const {
         if (type->constructor() || type->is_script()) names.push_back(name->text());
     }
     return names;
+}
+
+std::vector<const BoxType*> BoxTypes::all() const {
+    std::vector<const BoxType*> types;
+    for (const auto& [name, type] : by_name_) types.push_back(type);
+    std::ranges::sort(types, {}, &BoxType::name);
+    return types;
 }
 
 }  // namespace nyash

@@ -42,6 +42,8 @@ struct NativeFunction {
 
     // "2", "2 or 3", "at least 1" arguments.
     std::string expected_arguments() const;
+    // As a reference writes it: "substring(start, end?)", "log(...)".
+    std::string usage() const;
 };
 
 // A method is native or written in Nyash.
@@ -90,6 +92,9 @@ public:
     // For "did you mean".
     virtual std::vector<std::string_view> method_names() const;
     std::vector<std::string_view> property_names() const;
+    // What this type itself declares, for those who list it; by name.
+    std::vector<const NativeFunction*> native_methods() const;
+    std::vector<const NativeFunction*> native_properties() const;
 
 private:
     std::string name_;
@@ -117,6 +122,8 @@ public:
     // A type known to exist.
     const BoxType& named(std::string_view name) const;
     std::vector<std::string_view> constructible_names() const;
+    // Every type but any(), by name.
+    std::vector<const BoxType*> all() const;
     // "did you mean 'ArrayBox'?" for `Array`, `ArayBox` and the like; or empty.
     std::string suggestion(Name name) const;
     Names& names() noexcept { return names_; }

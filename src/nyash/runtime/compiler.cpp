@@ -219,6 +219,7 @@ private:
 
     // The value of the last statement, if it has one, is the function's.
     void body(Body& statements, Span span) {
+        hoist(statements, span);
         if (proto().role == Proto::Role::Constructor) {
             for (auto& stmt : statements) statement(*stmt);
             emit(Op::ReturnMe, span);
@@ -274,9 +275,19 @@ private:
     void block(Body& statements, Span span) {
         const Register first = f_->locals_end;
         ++f_->blocks;
+        hoist(statements, span);
         for (auto& stmt : statements) statement(*stmt);
         --f_->blocks;
         end_locals(first, span);
+    }
+
+    // Locals that lambdas know before they are declared.
+    void hoist(Body& statements, Span span) {
+        for (Variable* variable : statements.hoisted) {
+            variable->place = hidden_local(span);
+            emit(Op::Clear, span, variable->place, 1);
+            emit(Op::NewCell, span, variable->place);
+        }
     }
 
     // Locals from `first` on are no more.
@@ -467,7 +478,7 @@ private:
     void local(LocalStmt& stmt) {
         for (auto& declared : stmt.variables) {
             Variable& variable = *declared.variable;
-            if (declared.is_redeclaration) {
+            if (declared.is_redeclaration || variable.is_hoisted) {
                 if (declared.value) {
                     store_local(variable, *declared.value, declared.span);
                 } else {
@@ -654,7 +665,7 @@ private:
     void nowait(NowaitStmt& stmt) {
         const Span span = stmt.span;
         Register declared = 0;
-        if (stmt.declares) {
+        if (stmt.declares && !stmt.target->variable->is_hoisted) {
             declared = take(stmt.target->span);
             emit(Op::LoadNull, span, declared);
             if (stmt.target->variable->is_captured) emit(Op::NewCell, span, declared);

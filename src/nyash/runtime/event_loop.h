@@ -47,6 +47,7 @@ public:
     TimerId call_at(nya::Clock::time_point when, nya::Task task);
     // False when it has run already.
     bool cancel(TimerId id);
+    std::size_t timers() const noexcept { return timers_.size(); }
     // Whether anything can still happen by itself: a task, a timer, something kept alive.
     bool has_work() const;
 

@@ -69,3 +69,86 @@ TEST_CASE("a closed loop refuses and drops") {
     CHECK(kept.use_count() == 1);
     CHECK(loop.run_ready() == 0);
 }
+
+TEST_CASE("timers run when their time has come, those of one moment in the order they were made") {
+    auto clock = std::make_shared<nya::ManualClock>();
+    EventLoop loop(clock);
+    std::vector<int> ran;
+    const auto at = [&](int ms, int number) {
+        return loop.call_at(clock->now() + std::chrono::milliseconds(ms), [&ran, number] { ran.push_back(number); });
+    };
+    at(20, 3);
+    at(10, 1);
+    at(10, 2);
+    CHECK(loop.run_ready() == 0);
+    clock->advance(std::chrono::milliseconds(10));
+    CHECK(loop.run_ready() == 2);
+    clock->advance(std::chrono::milliseconds(10));
+    CHECK(loop.run_ready() == 1);
+    CHECK(ran == std::vector{1, 2, 3});
+}
+
+TEST_CASE("a timer keeps the loop alive until it has run or is cancelled") {
+    auto clock = std::make_shared<nya::ManualClock>();
+    EventLoop loop(clock);
+    CHECK(!loop.has_work());
+    const auto first = loop.call_at(clock->now(), [] {});
+    const auto second = loop.call_at(clock->now(), [] { FAIL("cancelled, and ran all the same"); });
+    CHECK(loop.has_work());
+    CHECK(loop.cancel(second));
+    CHECK(!loop.cancel(second));
+    loop.run_until_idle();
+    CHECK(!loop.has_work());
+    CHECK(!loop.cancel(first));
+}
+
+TEST_CASE("a timer may cancel another one of the same moment, and make new ones") {
+    auto clock = std::make_shared<nya::ManualClock>();
+    EventLoop loop(clock);
+    int ran = 0;
+    EventLoop::TimerId other = 0;
+    loop.call_at(clock->now(), [&] {
+        CHECK(loop.cancel(other));
+        loop.call_at(clock->now(), [&] { ++ran; });
+    });
+    other = loop.call_at(clock->now(), [&] { FAIL("cancelled, and ran all the same"); });
+    loop.run_until_idle();
+    CHECK(ran == 1);
+}
+
+TEST_CASE("waiting for a task ends when the next timer is due") {
+    EventLoop loop(nya::Clock::system());
+    bool ran = false;
+    loop.call_at(nya::Clock::system()->now() + std::chrono::milliseconds(1), [&] { ran = true; });
+    CHECK(loop.run_one_until(nya::Clock::time_point::max()));
+    CHECK(ran);
+}
+
+TEST_CASE("wake ends a wait without a task, also the next one if none is going on") {
+    EventLoop loop(nya::Clock::system());
+    loop.wake();
+    CHECK(!loop.run_one_until(nya::Clock::time_point::max()));
+    std::thread other([&] { loop.wake(); });
+    CHECK(!loop.run_one_until(nya::Clock::time_point::max()));
+    other.join();
+}
+
+TEST_CASE("a task that came with the wake is not lost") {
+    EventLoop loop(nya::Clock::system());
+    bool ran = false;
+    loop.post([&] { ran = true; });
+    loop.wake();
+    CHECK(loop.run_one_until(nya::Clock::time_point::max()));
+    CHECK(ran);
+}
+
+TEST_CASE("closing drops timers with what they hold") {
+    auto clock = std::make_shared<nya::ManualClock>();
+    EventLoop loop(clock);
+    auto kept = std::make_shared<int>(1);
+    loop.call_at(clock->now(), [kept] {});
+    loop.close();
+    CHECK(kept.use_count() == 1);
+    CHECK(loop.run_ready() == 0);
+    CHECK(!loop.has_work());
+}

@@ -23,19 +23,30 @@ struct Visible {
     int block;
 };
 
+// A block and all that was declared in it by its end: a lambda may run after that, and then knows it too.
+struct Block {
+    int number;
+    const Block* outer;  // within the same function
+    Body* body;
+    std::vector<Variable*> declared;
+};
+
 struct FunctionScope {
     FunctionNode& node;
     FunctionScope* enclosing;  // of a lambda
     const Visible* visible;    // here; at the start, what the lambda saw around it
+    const Block* written_in;   // of a lambda: the block around it
     bool is_main = false;
     bool in_box = false;  // `me` exists
     int block = 0;        // number of the current block
+    Block* here = nullptr;
     std::unordered_map<std::string, Variable*> created;
     std::vector<NameExpr*> assigned_later;  // no declaration seen: decided at the end of the body
     std::vector<NameExpr*> read_later;
     struct Lambda {
         FunctionNode* node;
         const Visible* visible;
+        const Block* written_in;
     };
     std::vector<Lambda> lambdas;
 };
@@ -45,7 +56,7 @@ public:
     explicit Resolver(bool strict) : strict_(strict) {}
 
     void program(Program& program) {
-        FunctionScope main{*program.main, nullptr, nullptr, true, false, 0, {}, {}, {}, {}};
+        FunctionScope main{*program.main, nullptr, nullptr, nullptr, true, false, 0, nullptr, {}, {}, {}, {}};
         function(main);
     }
 
@@ -59,12 +70,15 @@ private:
     void function(FunctionScope& scope) {
         FunctionScope* outer = std::exchange(scope_, &scope);
         scope.block = ++blocks_;
+        scope.here = open_block(scope.block, nullptr, scope.node.body);
         for (auto& parameter : scope.node.parameters) parameter.variable = declare(parameter.name);
         statements(scope.node.body);
         settle(scope);
         for (const auto& lambda : scope.lambdas) {
             lambda.node->enclosing = &scope.node;
-            FunctionScope inner{*lambda.node, &scope, lambda.visible, false, scope.in_box, 0, {}, {}, {}, {}};
+            FunctionScope inner{
+                *lambda.node, &scope, lambda.visible, lambda.written_in, false, scope.in_box, 0, nullptr, {}, {},
+                {},           {}};
             function(inner);
         }
         scope_ = outer;
@@ -72,14 +86,16 @@ private:
 
     // A function that sees no locals around it: declared functions, methods.
     void separate_function(FunctionNode& node, bool in_box) {
-        FunctionScope scope{node, nullptr, nullptr, false, in_box, 0, {}, {}, {}, {}};
+        FunctionScope scope{node, nullptr, nullptr, nullptr, false, in_box, 0, nullptr, {}, {}, {}, {}};
         function(scope);
     }
 
     // The names nobody declared: first what assignment creates, then what merely reads.
     void settle(FunctionScope& scope) {
         for (NameExpr* name : scope.assigned_later) {
-            if (Variable* known = lookup_created(scope, name->name)) {
+            if (Variable* known = lookup_later(scope, name->name)) {
+                use(*name, known);
+            } else if (known = lookup_created(scope, name->name); known) {
                 use(*name, known);
             } else if (!scope.is_main && !strict_) {
                 Variable* made = add_variable(scope.node, name->name);
@@ -90,8 +106,31 @@ private:
             }
         }
         for (NameExpr* name : scope.read_later) {
-            if (Variable* known = lookup_created(scope, name->name)) use(*name, known);
+            Variable* known = lookup_later(scope, name->name);
+            if (!known) known = lookup_created(scope, name->name);
+            if (known) use(*name, known);
         }
+    }
+
+    // Locals that were declared below this lambda, or one around it, in a block around that lambda.
+    static Variable* lookup_later(FunctionScope& scope, const std::string& name) {
+        for (FunctionScope* s = &scope; s; s = s->enclosing) {
+            for (const Block* block = s->written_in; block; block = block->outer) {
+                for (Variable* variable : block->declared) {
+                    if (variable->name != name) continue;
+                    if (!variable->is_hoisted) block->body->hoisted.push_back(variable);
+                    variable->is_hoisted = true;
+                    variable->is_created_by_assignment = true;  // until declared, the name may still mean a global
+                    return variable;
+                }
+            }
+        }
+        return nullptr;
+    }
+
+    Block* open_block(int number, const Block* outer, Body& body) {
+        opened_.push_back(std::make_unique<Block>(Block{number, outer, &body, {}}));
+        return opened_.back().get();
     }
 
     // Variables created by assignment here or in the functions around.
@@ -113,6 +152,7 @@ private:
         Variable* variable = add_variable(scope_->node, name);
         visible_.push_back(std::make_unique<Visible>(variable, scope_->visible, scope_->block));
         scope_->visible = visible_.back().get();
+        if (scope_->here) scope_->here->declared.push_back(variable);
         return variable;
     }
 
@@ -143,16 +183,19 @@ private:
     // ---- statements ----
 
     template <class F>
-    void in_block(F&& inside) {
+    void in_block(Body& body, F&& inside) {
         const Visible* before = scope_->visible;
         const int block = std::exchange(scope_->block, ++blocks_);
+        Block* const outer = scope_->here;
+        scope_->here = open_block(scope_->block, outer, body);
         inside();
+        scope_->here = outer;
         scope_->visible = before;
         scope_->block = block;
     }
 
     void block(Body& body) {
-        in_block([&] { statements(body); });
+        in_block(body, [&] { statements(body); });
     }
 
     void statements(Body& body) {
@@ -254,7 +297,7 @@ private:
     void try_statement(TryStmt& stmt) {
         block(stmt.body);
         for (auto& clause : stmt.catches) {
-            in_block([&] {
+            in_block(clause.body, [&] {
                 if (!clause.name.empty()) clause.variable = declare(clause.name);
                 statements(clause.body);
             });
@@ -346,7 +389,8 @@ private:
                 return arguments(node.arguments);
             }
             case ExprKind::Lambda:
-                scope_->lambdas.push_back({static_cast<LambdaExpr&>(expr).function.get(), scope_->visible});
+                scope_->lambdas.push_back(
+                    {static_cast<LambdaExpr&>(expr).function.get(), scope_->visible, scope_->here});
                 return;
             case ExprKind::Array:
                 for (auto& item : static_cast<ArrayExpr&>(expr).items) expression(*item);
@@ -374,6 +418,7 @@ private:
     const BoxNode* box_ = nullptr;        // in whose body we are
     std::set<std::string> main_globals_;  // what the top level has assigned so far
     std::vector<std::unique_ptr<Visible>> visible_;
+    std::vector<std::unique_ptr<Block>> opened_;
     int blocks_ = 0;
 };
 

@@ -62,7 +62,7 @@ std::string Runtime::describe(const ScriptError& error) {
 void Runtime::report(const ScriptError& error, std::string_view where) {
     std::string text = describe(error);
     if (!where.empty()) text.insert(std::string_view("error: ").size(), std::string(where) + ": ");
-    options_.channels.err(text);
+    options_.channels.err(options_.channels.colours ? coloured(text) : text);
 }
 
 void ErrorBox::write(TextWriter& out) const {

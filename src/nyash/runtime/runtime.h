@@ -46,6 +46,7 @@ struct Channels {
     std::function<bool(std::string&)> read_line;  // false at the end of the input
     // The text of a file that is included, or a sentence saying why it cannot be read.
     std::function<std::expected<std::string, std::string>(const std::string& path)> read_file;
+    bool colours = false;  // in what Runtime::report() writes to err
 };
 
 // The types the runtime itself makes objects of.
@@ -99,6 +100,7 @@ public:
         std::shared_ptr<nya::Clock> clock = nya::Clock::system();
         std::shared_ptr<nya::Random> random = nya::Random::system();
         std::function<std::int64_t()> wall_clock_ms;  // milliseconds since 1970, UTC
+        bool allow_files = true;                      // whether scripts may make a FileBox
     };
 
     explicit Runtime(Options options);
@@ -121,6 +123,7 @@ public:
     nya::Clock& clock() noexcept { return *options_.clock; }
     nya::Random& random() noexcept { return *options_.random; }
     std::int64_t wall_clock_ms() { return options_.wall_clock_ms(); }
+    bool allows_files() const noexcept { return options_.allow_files; }
 
     // A global function such as isType, for the floors above to declare.
     void define_function(std::string_view name, std::string_view signature, NativeCode code);

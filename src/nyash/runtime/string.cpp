@@ -47,6 +47,29 @@ std::size_t String::length() const noexcept {
     return length_;
 }
 
+std::size_t String::offset_of(std::size_t index) const noexcept {
+    if (index >= length()) return text_.size();
+    if (is_ascii()) return index;
+    const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(text_[at]) & 0xC0U) == 0x80U; };
+    // From the known place or the front, whichever is nearer.
+    std::size_t i = known_index_;
+    std::size_t offset = known_offset_;
+    if (index < i / 2) i = offset = 0;
+    for (; i < index; ++i) {
+        do ++offset;
+        while (offset < text_.size() && continues(offset));
+    }
+    for (; i > index; --i) {
+        do --offset;
+        while (offset > 0 && continues(offset));
+    }
+    if (offset <= UINT32_MAX) {
+        known_index_ = static_cast<std::uint32_t>(i);
+        known_offset_ = static_cast<std::uint32_t>(offset);
+    }
+    return offset;
+}
+
 void String::append(std::string_view more) {
     text_ += more;
     length_ = static_cast<std::size_t>(-1);

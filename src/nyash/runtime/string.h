@@ -1,7 +1,9 @@
 // String: an immutable UTF-8 text, and the table of names.
 //
 // Indices count code points. Almost all texts are ASCII, where a code point is a byte, so a String
-// remembers its length in code points once asked; equal to its size means plain indexing works.
+// remembers its length in code points once asked; equal to its size means plain indexing works. In other
+// texts it remembers the place last asked for, so that going through one by index does not start from
+// the front each time.
 // Names (of variables, methods, fields, map keys in source) are interned: one String per spelling,
 // so comparing names is comparing pointers.
 #pragma once
@@ -28,6 +30,8 @@ public:
     const std::string& text() const noexcept { return text_; }
     std::size_t length() const noexcept;  // code points
     bool is_ascii() const noexcept { return length() == text_.size(); }
+    // Byte offset of code point `index`, or the size when there are fewer.
+    std::size_t offset_of(std::size_t index) const noexcept;
     std::uint64_t hash() const noexcept {
         if (hash_ == 0) hash_ = hash_text(text_);
         return hash_;
@@ -50,6 +54,8 @@ private:
     mutable std::size_t length_ = static_cast<std::size_t>(-1);
     mutable std::uint64_t hash_ = 0;  // 0: not computed yet
     bool is_interned_ = false;
+    mutable std::uint32_t known_index_ = 0;  // a code point and the byte it starts at
+    mutable std::uint32_t known_offset_ = 0;
 };
 
 class Names {

@@ -22,9 +22,23 @@ constexpr std::size_t kMaxTextDepth = 64;
 std::string float_text(double number) {
     if (std::isnan(number)) return "NaN";
     if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
-    std::array<char, 1100> buffer;  // the smallest double has 1074 decimals
-    const auto result = std::to_chars(buffer.begin(), buffer.end(), number, std::chars_format::fixed);
-    return {buffer.data(), result.ptr};
+    // The shortest digits that read back the same, as d.ddde±x; then the point goes where x says.
+    std::array<char, 32> buffer;
+    const auto end = std::to_chars(buffer.begin(), buffer.end(), number, std::chars_format::scientific).ptr;
+    const std::string_view written(buffer.data(), end);
+    const std::size_t e = written.find('e');
+    int exponent = 0;
+    std::from_chars(written.data() + e + (written[e + 1] == '+' ? 2 : 1), end, exponent);
+    std::string digits;
+    for (const char c : written.substr(0, e)) {
+        if (c >= '0' && c <= '9') digits += c;
+    }
+    const auto count = static_cast<int>(digits.size());
+    std::string text = written.starts_with('-') ? "-" : "";
+    if (exponent < 0) return text + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+    if (exponent >= count - 1) return text + digits + std::string(static_cast<std::size_t>(exponent - count + 1), '0');
+    const auto whole = static_cast<std::size_t>(exponent) + 1;
+    return text + digits.substr(0, whole) + "." + digits.substr(whole);
 }
 
 void TextWriter::text(std::string_view more) {

@@ -23,6 +23,12 @@ constexpr std::size_t kStackValues = 1U << 20U;
 constexpr int kMaxNativeDepth = 150;
 constexpr std::size_t kMaxTrace = 64;
 
+constexpr std::size_t kOperations = 0
+#define NYASH_OPERATION(name, operands, meaning) +1
+    NYASH_OPERATIONS(NYASH_OPERATION)
+#undef NYASH_OPERATION
+    ;
+
 }  // namespace
 
 // The other end of push_frame(). Every return runs it, so it is part of the loop.
@@ -205,6 +211,12 @@ Done Vm::step() {
     return check_limits();
 }
 
+void Vm::resume() noexcept {
+    interrupted_.store(false, std::memory_order_relaxed);
+    is_out_of_steps_ = false;
+    steps_left_ = runtime_.limits().max_steps;
+}
+
 Done Vm::check_limits() const {
     if (!is_out_of_steps_ && !interrupted_.load(std::memory_order_relaxed)) return {};
     ScriptError error(error_kind::kLimit, "Interrupted");
@@ -322,7 +334,7 @@ Result Vm::run(std::size_t stop_depth) {
     while (true) {
         const Instruction i = *pc++;
         bool truth = false;
-        if (i.op > Op::Using) std::unreachable();  // spares the switch its bounds check
+        if (static_cast<std::size_t>(i.op) >= kOperations) std::unreachable();  // spares the switch its bounds check
         switch (i.op) {
             case Op::LoadConstant:
                 r[i.a] = k[i.wide()];
@@ -725,7 +737,7 @@ Result Vm::run(std::size_t stop_depth) {
                 Value* result = frame->result;
                 pop_frame();
                 if (frames_.data() + frames_.size() == stop) return value;
-                *result = std::move(value);
+                if (result != &discarded_) *result = std::move(value);
                 load_frame();
                 break;
             }

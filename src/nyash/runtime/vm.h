@@ -84,8 +84,12 @@ public:
                             const CallSite* site = nullptr);
     ScriptError finalized(const BoxType& type) const;
 
-    // Makes the running script fail at its next step. Any thread; safe in a signal handler.
+    // Makes the running script fail at its next step. Any thread; safe in a signal handler. (A wait
+    // of the event loop has to be ended with EventLoop::wake().)
     void interrupt() noexcept { interrupted_.store(true, std::memory_order_relaxed); }
+    bool is_interrupted() const noexcept { return interrupted_.load(std::memory_order_relaxed); }
+    // Forgets an interruption and gives the script its steps anew.
+    void resume() noexcept;
     // The error that ends the script once it was interrupted or ran out of steps. For native code that
     // calls script and lives on when that fails.
     Done check_limits() const;
@@ -169,6 +173,7 @@ private:
     bool is_out_of_steps_ = false;
     int native_depth_ = 0;
     bool returned_explicitly_ = false;
+    Value discarded_;  // where a result goes that nobody wants
     Name fini_name_;
     std::vector<Name> constructor_names_;
     std::vector<const ScriptBox*> initializing_;  // static boxes being made, inside each other

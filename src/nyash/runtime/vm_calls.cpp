@@ -172,7 +172,8 @@ Done Vm::invoke_parent(Value* window, std::size_t arguments, const CallSite& sit
     if (constructs) {
         if (script.constructor) {
             if (!site.labels.empty()) return std::unexpected(labels_refused());
-            return push_frame(*script.constructor, window, arguments, result);
+            *result = Value::nothing();
+            return push_frame(*script.constructor, window, arguments, &discarded_);
         }
         if (script.native_constructor) return make_part(*script.native_constructor);
         if (arguments > 0) return std::unexpected(wrong_count("birth of " + parent.name(), "0 arguments", arguments));

@@ -221,7 +221,13 @@ struct Stmt {
     virtual ~Stmt() = default;
 };
 using StmtPtr = std::unique_ptr<Stmt>;
-using Body = std::vector<StmtPtr>;
+
+// The statements of a block.
+struct Body : std::vector<StmtPtr> {
+    // resolver: locals declared in this block that a lambda above their declaration uses. Their cells exist from
+    // the start of the block.
+    std::vector<Variable*> hoisted;
+};
 
 struct ExpressionStmt final : Stmt {
     explicit ExpressionStmt(ExprPtr e) : Stmt(StmtKind::Expression, e->span), expr(std::move(e)) {}

@@ -32,11 +32,19 @@ std::size_t columns(std::string_view text) {
     return indent_like(text).size();
 }
 
-// Control characters would move the terminal's cursor; show them as a space.
+// Control characters would move the terminal's cursor; show them as a space. Bytes that are not UTF-8 show as U+FFFD.
 std::string printable(std::string_view line) {
-    std::string out(line);
-    for (char& c : out) {
-        if (static_cast<unsigned char>(c) < 0x20 && c != '\t') c = ' ';
+    std::string out;
+    while (!line.empty()) {
+        const auto [c, bytes] = unicode::decode(line);
+        if (bytes == 0) {
+            out += "\uFFFD";
+        } else if (c < 0x20 && c != '\t') {
+            out += ' ';
+        } else {
+            out += line.substr(0, bytes);
+        }
+        line.remove_prefix(std::max<std::size_t>(bytes, 1));
     }
     return out;
 }
@@ -92,6 +100,44 @@ std::string render(const Source& source, const Diagnostic& diagnostic) {
     }
     for (const auto& note : diagnostic.notes) out += " " + margin + " = " + note + "\n";
     if (!diagnostic.help.empty()) out += "help: " + diagnostic.help + "\n";
+    return out;
+}
+
+std::string coloured(std::string_view rendered) {
+    constexpr std::string_view kBold = "\x1b[1m", kRed = "\x1b[1;31m", kBlue = "\x1b[34m", kGreen = "\x1b[32m",
+                               kPlain = "\x1b[0m";
+    std::string out;
+    // The first `size` bytes of the line in one style, the rest in another.
+    const auto put = [&](std::string_view line, std::size_t size, std::string_view style, std::string_view rest = {}) {
+        out.append(style).append(line.substr(0, size)).append(kPlain);
+        if (size == line.size()) return;
+        if (rest.empty()) {
+            out.append(line.substr(size));
+        } else {
+            out.append(rest).append(line.substr(size)).append(kPlain);
+        }
+    };
+    while (!rendered.empty()) {
+        const std::size_t end = std::min(rendered.find('\n'), rendered.size());
+        const std::string_view line = rendered.substr(0, end);
+        const std::size_t text = line.find_first_not_of(" 0123456789");
+        const std::string_view mark = text == std::string_view::npos ? std::string_view{} : line.substr(text);
+        if (line.starts_with("error:")) {
+            put(line, 6, kRed, kBold);
+        } else if (line.starts_with("help:")) {
+            put(line, 5, kGreen);
+        } else if (line.starts_with(' ') && mark.starts_with("-->")) {
+            put(line, text + 3, kBlue);
+        } else if (line.starts_with(' ') && (mark.starts_with("|") || mark.starts_with("= "))) {
+            const bool is_caret =
+                mark.find('^') != std::string_view::npos && mark.find_first_not_of("| \t^") == std::string_view::npos;
+            put(line, text + 1, kBlue, is_caret ? kRed : std::string_view{});
+        } else {
+            out += line;
+        }
+        if (end < rendered.size()) out += '\n';
+        rendered.remove_prefix(std::min(end + 1, rendered.size()));
+    }
     return out;
 }
 

@@ -29,6 +29,9 @@ struct Diagnostic {
 // The layout above, ending in a newline.
 std::string render(const Source& source, const Diagnostic& diagnostic);
 
+// What render() made, in colours for a terminal.
+std::string coloured(std::string_view rendered);
+
 // The candidate that looks most like a misspelling of `name`, or an empty view when none does.
 std::string_view closest(std::string_view name, std::span<const std::string_view> candidates);
 // "did you mean 'total'?", or empty.

@@ -46,3 +46,28 @@ TEST_CASE("a suggestion is close, and never the name itself") {
     CHECK(nyash::closest("y", names) == "");
     CHECK(nyash::did_you_mean("cuont", names) == "did you mean 'count'?");
 }
+
+TEST_CASE("colours mark what kind of line each is and change no text") {
+    const std::string plain =
+        "error: Undefined variable 'totl'\n"
+        "  --> cart.nyash:3:7\n"
+        "   |\n"
+        " 3 | print(totl)\n"
+        "   |       ^^^^\n"
+        "   = in 'f', called at cart.nyash:9:1\n"
+        "help: did you mean 'total'?\n";
+    const std::string shown = nyash::coloured(plain);
+    CHECK(shown.starts_with("\x1b[1;31merror:\x1b[0m\x1b[1m Undefined variable 'totl'\x1b[0m\n"));
+    CHECK(shown.find("\x1b[1;31m       ^^^^\x1b[0m\n") != std::string::npos);
+    CHECK(shown.find("\x1b[34m 3 |\x1b[0m print(totl)\n") != std::string::npos);
+    CHECK(shown.ends_with("\x1b[32mhelp:\x1b[0m did you mean 'total'?\n"));
+    std::string without;
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+        if (shown[i] == '\x1b') {
+            i = shown.find('m', i);
+        } else {
+            without += shown[i];
+        }
+    }
+    CHECK(without == plain);
+}

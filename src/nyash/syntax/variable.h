@@ -12,7 +12,8 @@ struct Variable {
     std::string name;
     FunctionNode* owner = nullptr;
     bool is_captured = false;               // a lambda uses it: it lives in a cell, not in a register
-    bool is_created_by_assignment = false;  // has no declaration: until assigned it does not exist
+    bool is_created_by_assignment = false;  // until assigned it does not exist, and the name may mean a global
+    bool is_hoisted = false;                // a lambda above its declaration uses it
     std::uint16_t place = 0;                // compiler: the register that holds it or its cell
 };
 

@@ -1,0 +1,93 @@
+#include "interrupts.h"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <mutex>
+#include <thread>
+
+#include <semaphore.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <nyash/interpreter.h>
+
+namespace {
+
+std::atomic<nyash::Interpreter*> watched = nullptr;
+std::atomic<bool> is_pending = false;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<nyash::Interpreter*>::is_always_lock_free);
+sem_t raised;          // counts the signals for the thread that wakes
+std::mutex is_in_use;  // held while the interpreter is woken
+bool has_terminal = false;
+termios terminal{};  // as it was found: a line editor may have changed it
+
+void on_interrupt(int) {
+    const int error = errno;
+    nyash::Interpreter* interpreter = watched;
+    if (!interpreter || is_pending.exchange(true)) Interrupts::end_process();
+    interpreter->interrupt_running();
+    sem_post(&raised);
+    errno = error;
+}
+
+void wake_when_raised() {
+    while (true) {
+        while (sem_wait(&raised) != 0) {
+        }
+        const std::lock_guard lock(is_in_use);
+        nyash::Interpreter* interpreter = watched;
+        if (interpreter && is_pending) interpreter->interrupt();
+    }
+}
+
+class WatchedClock final : public nya::Clock {
+public:
+    time_point now() const noexcept override { return system_->now(); }
+    bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, time_point deadline,
+                    const std::function<bool()>& ready) override {
+        std::call_once(is_started_, [] { std::thread(wake_when_raised).detach(); });
+        return system_->wait_until(lock, changed, deadline, ready);
+    }
+
+private:
+    std::shared_ptr<nya::Clock> system_ = nya::Clock::system();
+    std::once_flag is_started_;
+};
+
+}  // namespace
+
+std::shared_ptr<nya::Clock> Interrupts::clock() {
+    return std::make_shared<WatchedClock>();
+}
+
+Interrupts::Interrupts(nyash::Interpreter& interpreter) {
+    has_terminal = tcgetattr(STDIN_FILENO, &terminal) == 0;
+    sem_init(&raised, 0, 0);
+    watched = &interpreter;
+    struct sigaction action{};
+    action.sa_handler = on_interrupt;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGINT, &action, nullptr);
+}
+
+Interrupts::~Interrupts() {
+    std::signal(SIGINT, SIG_DFL);
+    const std::lock_guard lock(is_in_use);
+    watched = nullptr;
+}
+
+void Interrupts::handled() {
+    is_pending = false;
+}
+
+void Interrupts::end_process() {
+    if (has_terminal) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+    std::signal(SIGINT, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    ::kill(::getpid(), SIGINT);
+    ::_exit(nyash::kInterrupted);
+}
