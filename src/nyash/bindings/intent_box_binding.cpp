@@ -70,20 +70,20 @@ Done IntentBoxHandle::set_field(Vm& vm, Name name, const Value& value) {
 }
 
 Ref<IntentBoxHandle> make_intent_box(Runtime& runtime, const nyamesh::IntentBox& intent) {
-    return make<IntentBoxHandle>(runtime.types().named("IntentBox"), intent);
+    return make<IntentBoxHandle>(*runtime.core().intent_type, intent);
 }
 
 void add_intent_box(Runtime& runtime) {
     auto& names = runtime.names();
-    runtime.types()
-        .add("IntentBox")
-        .constructor(names, "name payload?", make_intent)
-        .method(names, "getName", "", name)
-        .method(names, "getPayload", "", payload)
-        .method(names, "setPayload", "payload", set_payload)
-        .method(names, "clone", "", clone)
-        .property(names, "name", name)
-        .property(names, "payload", payload);
+    runtime.core().intent_type = &runtime.types()
+                                      .add("IntentBox")
+                                      .constructor(names, "name payload?", make_intent)
+                                      .method(names, "getName", "", name)
+                                      .method(names, "getPayload", "", payload)
+                                      .method(names, "setPayload", "payload", set_payload)
+                                      .method(names, "clone", "", clone)
+                                      .property(names, "name", name)
+                                      .property(names, "payload", payload);
 }
 
 }  // namespace nyash

@@ -8,8 +8,7 @@ namespace nyash {
 namespace {
 
 Value make_result(Runtime& runtime, bool ok, Value value) {
-    const BoxType& type = runtime.types().named("ResultBox");
-    return Value(make<ResultBox>(runtime.heap(), type, ok, std::move(value)));
+    return Value(make<ResultBox>(runtime.heap(), *runtime.core().result_type, ok, std::move(value)));
 }
 
 Result construct(NativeCall& call) {
@@ -56,13 +55,13 @@ void ResultBox::write(TextWriter& out) const {
 
 void add_result_box(Runtime& runtime) {
     auto& names = runtime.names();
-    runtime.types()
-        .add("ResultBox")
-        .constructor(names, "value", construct)
-        .method(names, "isOk is_ok", "", is_ok)
-        .method(names, "isErr is_err", "", is_err)
-        .method(names, "getValue get_value", "", get_value)
-        .method(names, "getError get_error", "", get_error);
+    runtime.core().result_type = &runtime.types()
+                                      .add("ResultBox")
+                                      .constructor(names, "value", construct)
+                                      .method(names, "isOk is_ok", "", is_ok)
+                                      .method(names, "isErr is_err", "", is_err)
+                                      .method(names, "getValue get_value", "", get_value)
+                                      .method(names, "getError get_error", "", get_error);
 }
 
 }  // namespace nyash

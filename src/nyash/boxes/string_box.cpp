@@ -21,6 +21,11 @@ std::int64_t index_of_byte(const String& text, std::size_t offset) {
     return static_cast<std::int64_t>(unicode::count(std::string_view(text.text()).substr(0, offset)));
 }
 
+// A part of a text: within the limits as the whole is.
+Value part_of(NativeCall& call, std::string_view part) {
+    return make<String>(call.runtime.core().string_type, part);
+}
+
 Result make_string(NativeCall& call) {
     if (!call.has(0)) return call.text("");
     return Value(NYA_TRY(call.vm.to_string(call[0])));
@@ -40,7 +45,7 @@ Result get(NativeCall& call) {
     if (i < 0 || static_cast<std::uint64_t>(i) >= text.length()) return Value::null();
     const std::size_t from = text.offset_of(static_cast<std::size_t>(i));
     const std::string_view rest = std::string_view(text.text()).substr(from);
-    return call.text(std::string(rest.substr(0, std::max<std::size_t>(unicode::decode(rest).bytes, 1))));
+    return part_of(call, rest.substr(0, std::max<std::size_t>(unicode::decode(rest).bytes, 1)));
 }
 
 // Both ends are clamped to the text; an end before the start gives nothing.
@@ -52,7 +57,7 @@ Result substring(NativeCall& call) {
     if (to <= from) return call.text("");
     const std::size_t first = text.offset_of(static_cast<std::size_t>(from));
     const std::size_t last = text.offset_of(static_cast<std::size_t>(to));
-    return call.text(text.text().substr(first, last - first));
+    return part_of(call, std::string_view(text.text()).substr(first, last - first));
 }
 
 Result find(NativeCall& call) {
@@ -95,24 +100,29 @@ Result split(NativeCall& call) {
     if (separator.empty()) {  // into characters
         for (std::size_t at = 0; at < text.size();) {
             const std::size_t bytes = std::max<std::size_t>(unicode::decode(text.substr(at)).bytes, 1);
-            NYA_TRY(parts->push(Value(call.runtime.string(std::string(text.substr(at, bytes))))));
+            NYA_TRY(parts->push(part_of(call, text.substr(at, bytes))));
             at += bytes;
         }
-        return Value(parts);
+        return Value(std::move(parts));
+    }
+    if (separator.size() == 1) {
+        const auto separators = static_cast<std::size_t>(std::ranges::count(text, separator.front()));
+        parts->items.reserve(std::min(separators + 1, kMaxElements));
     }
     std::size_t from = 0;
     for (std::size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, from)) {
-        NYA_TRY(parts->push(Value(call.runtime.string(std::string(text.substr(from, at - from))))));
+        NYA_TRY(parts->push(part_of(call, text.substr(from, at - from))));
         from = at + separator.size();
     }
-    NYA_TRY(parts->push(Value(call.runtime.string(std::string(text.substr(from))))));
-    return Value(parts);
+    NYA_TRY(parts->push(part_of(call, text.substr(from))));
+    return Value(std::move(parts));
 }
 
 // The text stands between the elements of the array.
 Result join(NativeCall& call) {
     Array& array = *NYA_TRY(call.array(0));
     TextWriter out(call.vm);
+    if (out.join_texts(array.items, self(call).text())) return call.text(NYA_TRY(out.finish()));
     for (std::size_t i = 0; i < array.items.size() && !out.is_stopped(); ++i) {
         if (i > 0) out.text(self(call).text());
         out.value(Value(array.items[i]));
@@ -122,10 +132,10 @@ Result join(NativeCall& call) {
 
 Result trim(NativeCall& call) {
     constexpr std::string_view kSpace = " \t\r\n\f\v";
-    const std::string& text = self(call).text();
+    const std::string_view text = self(call).text();
     const std::size_t first = text.find_first_not_of(kSpace);
     if (first == std::string::npos) return call.text("");
-    return call.text(text.substr(first, text.find_last_not_of(kSpace) - first + 1));
+    return part_of(call, text.substr(first, text.find_last_not_of(kSpace) - first + 1));
 }
 
 template <char32_t (*change)(char32_t)>

@@ -14,6 +14,10 @@ namespace {
 constexpr std::size_t kSmall = 8;
 constexpr std::uint32_t kRemoved = UINT32_MAX - 1;
 
+std::uint32_t short_hash(const String& key) noexcept {
+    return static_cast<std::uint32_t>(key.hash());
+}
+
 }  // namespace
 
 std::uint32_t Map::position_of(const String& key) const noexcept {
@@ -24,12 +28,12 @@ std::uint32_t Map::position_of(const String& key) const noexcept {
         return kNowhere;
     }
     const std::size_t mask = table_.size() - 1;
-    for (std::size_t slot = key.hash() & mask;; slot = (slot + 1) & mask) {
-        const std::uint32_t position = table_[slot];
-        if (position == kNowhere) return kNowhere;
-        if (position == kRemoved) continue;
-        const String& candidate = *entries_[position].key;
-        if (candidate.hash() == key.hash() && candidate.equals(key)) return position;
+    const std::uint32_t hash = short_hash(key);
+    for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+        const Slot slot = table_[i];
+        if (slot.position == kNowhere) return kNowhere;
+        if (slot.hash == hash && slot.position != kRemoved && entries_[slot.position].key->equals(key))
+            return slot.position;
     }
 }
 
@@ -50,23 +54,25 @@ void Map::set(const String& key, Value value) {
     }
     entries_.push_back({Ref<String>(const_cast<String*>(&key)), std::move(value)});
     ++size_;
-    // At most half of the table is used, holes and removed places included.
-    if (entries_.size() > kSmall && entries_.size() * 2 > table_.size()) return rebuild();
+    // At most three quarters of the table are used, holes and removed places included.
+    if (entries_.size() > kSmall && entries_.size() * 4 > table_.size() * 3) return rebuild();
     if (table_.empty()) return;
     const std::size_t mask = table_.size() - 1;
-    std::size_t slot = key.hash() & mask;
-    while (table_[slot] < kRemoved) slot = (slot + 1) & mask;
-    table_[slot] = static_cast<std::uint32_t>(entries_.size() - 1);
+    const std::uint32_t hash = short_hash(key);
+    std::size_t i = hash & mask;
+    while (table_[i].position < kRemoved) i = (i + 1) & mask;
+    table_[i] = {static_cast<std::uint32_t>(entries_.size() - 1), hash};
 }
 
 void Map::rebuild() {
     std::erase_if(entries_, [](const Entry& e) { return !e.key; });
-    table_.assign(std::bit_ceil((entries_.size() + 1) * 4), kNowhere);
+    table_.assign(std::bit_ceil((entries_.size() + 1) * 2), Slot{});
     const std::size_t mask = table_.size() - 1;
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-        std::size_t slot = entries_[i].key->hash() & mask;
-        while (table_[slot] != kNowhere) slot = (slot + 1) & mask;
-        table_[slot] = static_cast<std::uint32_t>(i);
+    for (std::size_t position = 0; position < entries_.size(); ++position) {
+        const std::uint32_t hash = short_hash(*entries_[position].key);
+        std::size_t i = hash & mask;
+        while (table_[i].position != kNowhere) i = (i + 1) & mask;
+        table_[i] = {static_cast<std::uint32_t>(position), hash};
     }
 }
 
@@ -75,9 +81,9 @@ bool Map::erase(const String& key) {
     if (position == kNowhere) return false;
     if (!table_.empty()) {
         const std::size_t mask = table_.size() - 1;
-        std::size_t slot = key.hash() & mask;
-        while (table_[slot] != position) slot = (slot + 1) & mask;
-        table_[slot] = kRemoved;
+        std::size_t i = short_hash(key) & mask;
+        while (table_[i].position != position) i = (i + 1) & mask;
+        table_[i].position = kRemoved;
     }
     const Entry removed = std::move(entries_[position]);  // freed last: that may run code
     entries_[position] = Entry{};
@@ -114,6 +120,7 @@ Result Map::get_index(Vm& vm, const Value& index) {
 }
 
 Done Map::set_index(Vm& vm, const Value& index, const Value& value) {
+    if (index.is_string()) return set_field(vm, &index.as_string(), value);
     const auto key = NYA_TRY(vm.to_string(index));
     return set_field(vm, key.get(), value);
 }

@@ -1,8 +1,9 @@
 // Map: what `{a: 1}` and `new MapBox()` make. Its methods are in boxes/map_box.cpp.
 //
-// Entries stand in a vector in the order they were added; an open-addressing table of 32-bit positions
-// finds them by hash. A removed entry leaves a hole that the next growth closes. Small maps, which are
-// most maps, are searched without a table.
+// Entries stand in a vector in the order they were added; an open-addressing table of positions finds them by
+// hash. Beside each position stands the hash, so a search looks at an entry's key only when that is almost surely
+// the right one. A removed entry leaves a hole that the next growth closes. Small maps, which are most maps, are
+// searched without a table.
 #pragma once
 
 #include <cstdint>
@@ -50,11 +51,15 @@ public:
 
 private:
     static constexpr std::uint32_t kNowhere = UINT32_MAX;
+    struct Slot {
+        std::uint32_t position = kNowhere;
+        std::uint32_t hash = 0;
+    };
     std::uint32_t position_of(const String& key) const noexcept;
     void rebuild();
 
     std::vector<Entry> entries_;
-    std::vector<std::uint32_t> table_;  // empty while the map is small
+    std::vector<Slot> table_;  // empty while the map is small
     std::size_t size_ = 0;
 };
 

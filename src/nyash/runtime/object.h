@@ -14,6 +14,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "nyash/runtime/object_memory.h"
+
 namespace nyash {
 
 class BoxType;
@@ -50,18 +52,28 @@ public:
     // What `object.name(…)` calls when its type has no such method: a function kept in it, or Undefined.
     virtual Value callable_field(Name name) const;
 
+    static void* operator new(std::size_t size) { return object_memory::allocate(size); }
+    static void* operator new(std::size_t, void* place) noexcept { return place; }
+    static void operator delete(void* memory, std::size_t size) noexcept { object_memory::free(memory, size); }
+
     // Objects alive on this thread: zero after every script, or something leaks. Debug builds only.
     static std::int64_t live_count() noexcept;
 
 protected:
-    explicit Object(const BoxType& type) noexcept;
-    virtual ~Object();
+#ifdef NDEBUG
+    explicit Object(const BoxType& type) noexcept : type_(&type) {}
+    virtual ~Object() = default;
+#else
+    explicit Object(const BoxType& type) noexcept : type_(&type) { ++live_objects_; }
+    virtual ~Object() { --live_objects_; }
+#endif
     void become(const BoxType& type) noexcept { type_ = &type; }
 
 private:
     // Freeing a long chain must not recurse once per link: deep ones wait in a list.
     static void destroy(Object* object) noexcept;
 
+    static constinit thread_local std::int64_t live_objects_;
     const BoxType* type_;
     mutable std::uint32_t references_ = 0;
 };
@@ -79,6 +91,9 @@ public:
     template <class U>
         requires std::is_convertible_v<U*, T*>
     Ref(const Ref<U>& other) noexcept : Ref(other.get()) {}
+    template <class U>
+        requires std::is_convertible_v<U*, T*>
+    Ref(Ref<U>&& other) noexcept : object_(other.take()) {}
     Ref& operator=(Ref other) noexcept {
         std::swap(object_, other.object_);
         return *this;
@@ -88,6 +103,8 @@ public:
     }
 
     T* get() const noexcept { return object_; }
+    // Hands the reference over: the caller has it to release.
+    T* take() noexcept { return std::exchange(object_, nullptr); }
     T& operator*() const noexcept { return *object_; }
     T* operator->() const noexcept { return object_; }
     explicit operator bool() const noexcept { return object_ != nullptr; }
@@ -101,21 +118,27 @@ Ref<T> make(Arguments&&... arguments) {
     return Ref<T>(new T(std::forward<Arguments>(arguments)...));
 }
 
+// A ring: each container knows its neighbours, so it leaves without asking anybody.
+struct HeapLink {
+    HeapLink* previous = this;
+    HeapLink* next = this;
+};
+
 // An object that may hold references to others. Heap::clear() empties it at the end of the script.
-class Container : public Object {
+class Container : public Object, private HeapLink {
 public:
     // Drops every reference held, and closes what is open. Called at most a few times.
     virtual void clear() noexcept = 0;
 
 protected:
     Container(Heap& heap, const BoxType& type) noexcept;
-    ~Container() override;
+    ~Container() override {
+        previous->next = next;
+        next->previous = previous;
+    }
 
 private:
     friend class Heap;
-    Container* previous_ = nullptr;
-    Container* next_ = nullptr;
-    Heap* heap_;
 };
 
 class Heap {
@@ -126,11 +149,17 @@ public:
 
     // Empties every container alive. What nothing outside refers to is freed by that.
     void clear() noexcept;
-    bool is_empty() const noexcept { return first_ == nullptr; }
+    bool is_empty() const noexcept { return ring_.next == &ring_; }
 
 private:
     friend class Container;
-    Container* first_ = nullptr;
+    HeapLink ring_;  // the newest container comes first
 };
+
+inline Container::Container(Heap& heap, const BoxType& type) noexcept
+    : Object(type), HeapLink{&heap.ring_, heap.ring_.next} {
+    next->previous = this;
+    heap.ring_.next = this;
+}
 
 }  // namespace nyash

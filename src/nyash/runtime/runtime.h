@@ -63,6 +63,9 @@ struct CoreTypes {
     BoxType& method_type;
     BoxType& error_type;
     BoxType& future_type;
+    // Made with every message, so not looked for by name; the floors above say what they are.
+    const BoxType* result_type = nullptr;
+    const BoxType* intent_type = nullptr;
     BoxType cell_type{"Cell"};
     BoxType weak_type{"WeakReference"};
     BoxType caught_type{"CaughtError"};

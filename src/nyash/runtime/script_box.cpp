@@ -81,14 +81,25 @@ void ScriptBox::clear() noexcept {
 const Value Instance::kMissing;
 
 Instance::Instance(Heap& heap, ScriptBox& b, std::uint64_t n, std::uint32_t capacity) noexcept
-    : Container(heap, b), box(b), number(n), fields_(reinterpret_cast<Value*>(this + 1)), capacity_(capacity) {
+    : Container(heap, b),
+      box(b),
+      number(n),
+      fields_(reinterpret_cast<Value*>(this + 1)),
+      capacity_(capacity),
+      born_with_(capacity) {
     for (std::uint32_t i = 0; i < capacity; ++i) new (fields_ + i) Value(b.slots[i].initial);
 }
 
 Ref<Instance> Instance::create(Heap& heap, ScriptBox& box, std::uint64_t number) {
     const std::size_t count = box.slots.size();
-    void* memory = ::operator new(sizeof(Instance) + count * sizeof(Value));
+    void* memory = object_memory::allocate(sizeof(Instance) + count * sizeof(Value));
     return Ref<Instance>(new (memory) Instance(heap, box, number, static_cast<std::uint32_t>(count)));
+}
+
+void Instance::operator delete(Instance* instance, std::destroying_delete_t) noexcept {
+    const std::size_t size = sizeof(Instance) + instance->born_with_ * sizeof(Value);
+    instance->~Instance();
+    object_memory::free(instance, size);
 }
 
 Instance::~Instance() {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -100,7 +101,8 @@ public:
     // With all fields at their initial values.
     static Ref<Instance> create(Heap& heap, ScriptBox& box, std::uint64_t number);
     ~Instance() override;
-    static void operator delete(void* memory) noexcept { ::operator delete(memory); }
+    // The fields stand behind the object, so only the object knows how much memory it has.
+    static void operator delete(Instance* instance, std::destroying_delete_t) noexcept;
 
     ScriptBox& box;
     const std::uint64_t number;  // as in <Account instance #1>
@@ -146,6 +148,7 @@ private:
 
     Value* fields_;  // behind this object, or a block of its own once they outgrew that
     std::uint32_t capacity_;
+    const std::uint32_t born_with_;  // fields that stand behind this object
     Ref<WeakReference> weak_;
 };
 

@@ -60,10 +60,14 @@ public:
         detail_->help = std::move(help);
     }
 
+    // No error yet: only for assigning one later. Making it costs nothing.
+    static ScriptError none() noexcept { return {}; }
+
     Detail& operator*() const noexcept { return *detail_; }
     Detail* operator->() const noexcept { return detail_.get(); }
 
 private:
+    ScriptError() noexcept = default;
     std::unique_ptr<Detail> detail_;
 };
 

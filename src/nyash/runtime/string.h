@@ -18,18 +18,30 @@
 
 namespace nyash {
 
+// Hash of a text as String::hash() gives it; never 0.
+std::uint64_t hash_text(std::string_view text) noexcept;
+
 class String final : public Object {
 public:
-    String(const BoxType& type, std::string text) : Object(type), text_(std::move(text)) {}
+    // Moving a short std::string costs as much as copying it, so each has a constructor of its own.
+    String(const BoxType& type, std::string&& text) noexcept : Object(type), text_(std::move(text)) {}
+    String(const BoxType& type, std::string_view text) : Object(type), text_(text) {}
 
     const std::string& text() const noexcept { return text_; }
     std::size_t length() const noexcept;  // code points
     bool is_ascii() const noexcept { return length() == text_.size(); }
     // Byte offset of code point `index`, or the size when there are fewer.
     std::size_t offset_of(std::size_t index) const noexcept;
-    std::uint64_t hash() const noexcept;
+    std::uint64_t hash() const noexcept {
+        if (hash_ == 0) hash_ = hash_text(text_);
+        return hash_;
+    }
     bool is_interned() const noexcept { return is_interned_; }
-    bool equals(const String& other) const noexcept;
+    bool equals(const String& other) const noexcept {
+        if (this == &other) return true;
+        if (is_interned_ && other.is_interned_) return false;
+        return text_ == other.text_;
+    }
     void write(TextWriter& out) const override;
     bool is_true() const noexcept override { return !text_.empty(); }
 
@@ -40,14 +52,11 @@ private:
     friend class Names;
     std::string text_;
     mutable std::size_t length_ = static_cast<std::size_t>(-1);
-    mutable std::uint64_t hash_ = 0;
+    mutable std::uint64_t hash_ = 0;  // 0: not computed yet
     bool is_interned_ = false;
     mutable std::uint32_t known_index_ = 0;  // a code point and the byte it starts at
     mutable std::uint32_t known_offset_ = 0;
 };
-
-// Hash of a text as String::hash() gives it.
-std::uint64_t hash_text(std::string_view text) noexcept;
 
 class Names {
 public:
@@ -58,13 +67,17 @@ public:
 
 private:
     const BoxType& type_;
-    std::unordered_map<std::string_view, Ref<String>> names_;
+    struct Hash {
+        std::size_t operator()(std::string_view text) const noexcept { return hash_text(text); }
+    };
+    std::unordered_map<std::string_view, Ref<String>, Hash> names_;
 };
 
 inline Value::Value(const String* text) noexcept : object_(const_cast<String*>(text)), tag_(Tag::String) {
     text->retain();
 }
 inline Value::Value(const Ref<String>& text) noexcept : Value(static_cast<const String*>(text.get())) {}
+inline Value::Value(Ref<String>&& text) noexcept : object_(text.take()), tag_(Tag::String) {}
 inline const String& Value::as_string() const noexcept {
     return static_cast<const String&>(*object_);
 }

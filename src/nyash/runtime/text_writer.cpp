@@ -57,8 +57,10 @@ void TextWriter::value(const Value& value) {
             return text("void");
         case Value::Tag::Bool:
             return text(value.as_bool() ? "true" : "false");
-        case Value::Tag::Integer:
-            return text(std::to_string(value.as_integer()));
+        case Value::Tag::Integer: {
+            std::array<char, 24> digits;
+            return text({digits.data(), std::to_chars(digits.begin(), digits.end(), value.as_integer()).ptr});
+        }
         case Value::Tag::Float:
             return text(float_text(value.as_float()));
         case Value::Tag::String:
@@ -66,6 +68,32 @@ void TextWriter::value(const Value& value) {
         case Value::Tag::Object:
             return value.as_object().write(*this);
     }
+}
+
+bool TextWriter::join_texts(std::span<const Value> values, std::string_view separator) {
+    std::size_t size = 0;
+    for (const Value& value : values) {
+        if (!value.is_string()) return false;
+        size += value.as_string().text().size() + separator.size();
+    }
+    if (error_ || values.empty()) return true;
+    size -= separator.size();
+    if (out_.size() + size > vm_.runtime().limits().max_text_bytes) {
+        stop(vm_.text_too_long());
+        return true;
+    }
+    const std::size_t before = out_.size();
+    out_.resize_and_overwrite(before + size, [&](char* text, std::size_t all) {
+        char* to = text + before;
+        const auto put = [&](std::string_view more) { to = std::ranges::copy(more, to).out; };
+        put(values.front().as_string().text());
+        for (const Value& value : values.subspan(1)) {
+            put(separator);
+            put(value.as_string().text());
+        }
+        return all;
+    });
+    return true;
 }
 
 void TextWriter::stop(ScriptError error) {

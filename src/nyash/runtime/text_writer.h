@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ public:
 
     void text(std::string_view more);
     void value(const Value& value);
+    // Writes the values with the separator between them, quickly, if all of them are strings. False, and nothing
+    // written, if one is not.
+    bool join_texts(std::span<const Value> values, std::string_view separator);
 
     // While alive, the object counts as being written. `entered` is false when it already was, or when
     // the nesting is too deep: write "[...]" then.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include <nya/expected.h>
 
@@ -22,7 +23,24 @@ constexpr std::size_t kStackValues = 1U << 20U;
 constexpr int kMaxNativeDepth = 150;
 constexpr std::size_t kMaxTrace = 64;
 
+constexpr std::size_t kOperations = 0
+#define NYASH_OPERATION(name, operands, meaning) +1
+    NYASH_OPERATIONS(NYASH_OPERATION)
+#undef NYASH_OPERATION
+    ;
+
 }  // namespace
+
+// The other end of push_frame(). Every return runs it, so it is part of the loop.
+inline void Vm::pop_frame() noexcept {
+    const Frame& frame = frames_.back();
+    const Function* const function = frame.function;
+    Value* v = frame.base;
+    for (Value* const end = v + frame.proto->registers; v < end; ++v) v->reset();
+    top_ = frame.top;
+    frames_.pop_back();
+    function->release();
+}
 
 void Vm::FreeStack::operator()(Value* stack) const noexcept {
     std::free(stack);
@@ -69,19 +87,13 @@ Result Vm::nested(const Value& self, std::span<const Value> arguments, Enter&& e
     const std::size_t depth = frames_.size();
     Value value;
     Done done = enter(window, &value);
-    if (done && frames_.size() > depth) {
-        auto result = run(depth);
-        if (result) {
-            value = std::move(*result);
-        } else {
-            done = std::unexpected(std::move(result.error()));
-        }
-    }
+    Result result = !done                    ? Result(std::unexpected(std::move(done.error())))
+                    : frames_.size() > depth ? run(depth)
+                                             : Result(std::move(value));
     --native_depth_;
     for (Value* v = window; v < window + 1 + arguments.size(); ++v) v->reset();
     top_ = window;
-    if (!done) return std::unexpected(std::move(done.error()));
-    return value;
+    return result;
 }
 
 Result Vm::call(const Value& callee, std::span<const Value> arguments, bool drop_surplus) {
@@ -309,22 +321,29 @@ Result Vm::run(std::size_t stop_depth) {
     Value* r = nullptr;
     const Value* k = nullptr;
     Globals& globals = runtime_.globals();
-    ScriptError error(error_kind::kOperation, {});
+    ScriptError error = ScriptError::none();
 
-    const auto load_frame = [&] {
+    const auto load_frame = [&]() __attribute__((always_inline)) {
         frame = &frames_.back();
         pc = frame->pc;
         r = frame->base;
         k = frame->proto->constants.data();
     };
-    const auto rk = [&](std::uint16_t operand) -> const Value& {
-        return (operand & kConstantBit) ? k[operand & ~kConstantBit] : r[operand];
+    const auto rk = [&](std::uint16_t operand) __attribute__((always_inline)) -> const Value& {
+        const Value* base = r;
+        if (operand & kConstantBit) base = k;
+        return base[operand & ~kConstantBit];
+    };
+    const auto holds_true = [](const Value& value) __attribute__((always_inline)) {
+        return value.is_bool() ? value.as_bool() : is_true(value);
     };
     load_frame();
+    const Frame* const stop = frames_.data() + stop_depth;  // the frames never move: their room is reserved
 
     while (true) {
         const Instruction i = *pc++;
         bool truth = false;
+        if (static_cast<std::size_t>(i.op) >= kOperations) std::unreachable();  // spares the switch its bounds check
         switch (i.op) {
             case Op::LoadConstant:
                 r[i.a] = k[i.wide()];
@@ -428,8 +447,24 @@ Result Vm::run(std::size_t stop_depth) {
                 NYASH_ARITHMETIC(-)
             case Op::Multiply:
                 NYASH_ARITHMETIC(*)
-            case Op::Divide:
-            case Op::Modulo:
+            case Op::Modulo: {
+                const Value& left = rk(i.b);
+                const Value& right = rk(i.c);
+                if (left.is_integer() && right.is_integer() && right.as_integer() > 0) [[likely]] {
+                    r[i.a].set_integer(left.as_integer() % right.as_integer());
+                    break;
+                }
+                goto general_arithmetic;
+            }
+            case Op::Divide: {
+                const Value& left = rk(i.b);
+                const Value& right = rk(i.c);
+                if (left.is_integer() && right.is_integer() && right.as_integer() > 0) [[likely]] {
+                    r[i.a].set_integer(left.as_integer() / right.as_integer());
+                    break;
+                }
+                goto general_arithmetic;
+            }
             general_arithmetic: {
                 frame->pc = pc;
                 const bool in_place = i.a == i.b;
@@ -476,10 +511,10 @@ Result Vm::run(std::size_t stop_depth) {
                 pc += i.wide();
                 break;
             case Op::JumpIfTrue:
-                if (is_true(r[i.a])) pc += i.wide();
+                if (holds_true(r[i.a])) pc += i.wide();
                 break;
             case Op::JumpIfFalse:
-                if (!is_true(r[i.a])) pc += i.wide();
+                if (!holds_true(r[i.a])) pc += i.wide();
                 break;
             case Op::TestEqual:
                 if (equals(rk(i.b), rk(i.c)) != (i.n != 0)) ++pc;
@@ -583,6 +618,13 @@ Result Vm::run(std::size_t stop_depth) {
                 break;
             }
             case Op::GetIndex: {
+                const Value& index = rk(i.c);
+                if (const auto* array = r[i.b].as<Array>(); array && index.is_integer()) [[likely]] {
+                    if (const auto at = bits(index.as_integer()); at < array->items.size()) [[likely]] {
+                        r[i.a] = array->items[at];
+                        break;
+                    }
+                }
                 frame->pc = pc;
                 auto result = get_index(r[i.b], rk(i.c));
                 NYASH_CHECK(result)
@@ -590,6 +632,13 @@ Result Vm::run(std::size_t stop_depth) {
                 break;
             }
             case Op::SetIndex: {
+                const Value& index = rk(i.b);
+                if (auto* array = r[i.a].as<Array>(); array && index.is_integer()) [[likely]] {
+                    if (const auto at = bits(index.as_integer()); at < array->items.size()) [[likely]] {
+                        array->items[at] = rk(i.c);
+                        break;
+                    }
+                }
                 frame->pc = pc;
                 const Value object = r[i.a];
                 if (!object.is_object()) {
@@ -603,8 +652,14 @@ Result Vm::run(std::size_t stop_depth) {
             case Op::Call: {
                 frame->pc = pc;
                 NYASH_STEP()
+                const CallSite& site = frame->proto->sites[i.c];
+                if (const auto* function = r[i.b].as<Function>(); function && site.labels.empty()) [[likely]] {
+                    NYASH_CHECK(push_frame(*function, r + i.b, i.n, r + i.a))
+                    load_frame();
+                    break;
+                }
                 const std::size_t depth = frames_.size();
-                NYASH_CHECK(call_value(r + i.b, i.n, &frame->proto->sites[i.c], r + i.a))
+                NYASH_CHECK(call_value(r + i.b, i.n, &site, r + i.a))
                 if (frames_.size() != depth) load_frame();
                 break;
             }
@@ -675,10 +730,11 @@ Result Vm::run(std::size_t stop_depth) {
                 NYASH_CHECK(print({r + i.a, i.n}))
                 break;
             case Op::Return: {
-                Value value = rk(i.a);
+                // A register of this frame is not needed any more: its reference moves.
+                Value value = (i.a & kConstantBit) ? k[i.a & ~kConstantBit] : std::move(r[i.a]);
                 Value* result = frame->result;
                 pop_frame();
-                if (frames_.size() == stop_depth) {
+                if (frames_.data() + frames_.size() == stop) {
                     returned_explicitly_ = i.n != 0 && !value.is_void();
                     return value;
                 }
@@ -690,7 +746,7 @@ Result Vm::run(std::size_t stop_depth) {
                 Value value = r[-1];
                 Value* result = frame->result;
                 pop_frame();
-                if (frames_.size() == stop_depth) return value;
+                if (frames_.data() + frames_.size() == stop) return value;
                 if (result != &discarded_) *result = std::move(value);
                 load_frame();
                 break;
@@ -736,7 +792,6 @@ Result Vm::run(std::size_t stop_depth) {
     failed:
         frame->pc = pc;
         if (!recover(error, stop_depth)) return std::unexpected(std::move(error));
-        error = ScriptError(error_kind::kOperation, {});
         load_frame();
     }
 }

@@ -101,11 +101,12 @@ private:
         const Instruction* pc;
         Value* base;
         Value* result;  // where the caller wants the value
+        Value* top;     // top_ as it was before
     };
 
     Result run(std::size_t stop_depth);
     Done push_frame(const Function& function, Value* window, std::size_t arguments, Value* result);
-    void pop_frame() noexcept;
+    [[gnu::always_inline]] void pop_frame() noexcept;  // in vm.cpp
     // Ends calls until one has a handler for the error, which goes on there; false when none above `stop_depth` has.
     bool recover(ScriptError& error, std::size_t stop_depth);
 

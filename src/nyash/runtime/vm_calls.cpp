@@ -19,18 +19,9 @@ Done Vm::push_frame(const Function& function, Value* window, std::size_t argumen
         return std::unexpected(stack_overflow());
     }
     function.retain();  // the window's callee register may be overwritten; the frame keeps its function
-    frames_.push_back({&function, &proto, proto.code.data(), base, result});
+    frames_.push_back({&function, &proto, proto.code.data(), base, result, top_});
     top_ = base + proto.registers;
     return {};
-}
-
-void Vm::pop_frame() noexcept {
-    const Frame frame = frames_.back();
-    for (Value* v = frame.base; v < frame.base + frame.proto->registers; ++v) v->reset();
-    frames_.pop_back();
-    top_ = frames_.empty() ? frame.base - 1
-                           : std::max(frame.base - 1, frames_.back().base + frames_.back().proto->registers);
-    frame.function->release();
 }
 
 Done Vm::call_value(Value* window, std::size_t arguments, const CallSite* site, Value* result) {

@@ -1,5 +1,7 @@
 // What the operators do (LANGUAGE, 3.1). The VM's loop does two Integers or two Floats by itself and
 // comes here for everything else.
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -143,6 +145,9 @@ bool Vm::is_true(const Value& value) noexcept {
 }
 
 bool Vm::equals(const Value& a, const Value& b) {
+    if (a.is_integer() && b.is_integer()) return a.as_integer() == b.as_integer();
+    if (a.is_string() && b.is_string()) return a.as_string().equals(b.as_string());
+    if (a.is_absent() || b.is_absent()) return a.is_absent() && b.is_absent();
     return Equality()(a, b);
 }
 
@@ -202,24 +207,44 @@ Result Vm::arithmetic(Op op, Value& left, const Value& right, bool may_reuse_lef
         return v.is_number() ? v.as_number() : 0.0;
     };
     if (op == Op::Add && (left.is_string() || right.is_string())) {
-        auto& runtime = runtime_;
-        const auto more = NYA_TRY(to_string(right));
+        // The text of an operand: a view of a String, digits written here, or what the object says.
+        struct Operand {
+            std::array<char, 24> digits;
+            std::string made;
+            std::string_view text;
+        };
+        const auto read = [&](const Value& value, Operand& operand) -> Done {
+            if (value.is_string()) {
+                operand.text = value.as_string().text();
+            } else if (value.is_integer()) {
+                auto& digits = operand.digits;
+                operand.text = {digits.data(), std::to_chars(digits.begin(), digits.end(), value.as_integer()).ptr};
+            } else {
+                operand.made = NYA_TRY(to_text(value));
+                operand.text = operand.made;
+            }
+            return {};
+        };
+        const std::size_t limit = runtime_.limits().max_text_bytes;
+        Operand more;
+        NYA_TRY(read(right, more));
         if (left.is_string() && may_reuse_left && left.as_string().use_count() == 1 &&
             !left.as_string().is_interned()) {
             auto& text = const_cast<String&>(left.as_string());
-            if (text.text().size() + more->text().size() > runtime.limits().max_text_bytes)
-                return std::unexpected(text_too_long());
-            text.append(more->text());
-            return left;
+            if (text.text().size() + more.text.size() > limit) return std::unexpected(text_too_long());
+            text.append(more.text);
+            return std::move(left);
         }
-        const auto first = NYA_TRY(to_string(left));
-        if (first->text().size() + more->text().size() > runtime.limits().max_text_bytes)
-            return std::unexpected(text_too_long());
+        Operand first;
+        NYA_TRY(read(left, first));
+        const std::size_t size = first.text.size() + more.text.size();
+        if (size > limit) return std::unexpected(text_too_long());
         std::string joined;
-        joined.reserve(first->text().size() + more->text().size());
-        joined += first->text();
-        joined += more->text();
-        return Value(runtime.string(std::move(joined)));
+        // A text put together from more than two pieces grows again at once: room for that spares a second copy.
+        joined.reserve(size + (size >= 64 ? size / 8 : 0));
+        joined += first.text;
+        joined += more.text;
+        return Value(runtime_.string(std::move(joined)));
     }
     if (op == Op::Add && left.is_bool() && right.is_bool())
         return Value::integer(left.as_integer() + right.as_integer());
