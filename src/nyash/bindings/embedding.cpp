@@ -170,7 +170,7 @@ std::vector<Value> EmbeddedRuntime::values_of(std::span<const ScriptValue> argum
 
 Outcome EmbeddedRuntime::outcome_of(const ScriptError& error) {
     const int code = error->is_fatal && vm().is_interrupted() ? kInterrupted : 1;
-    return {code, describe(error), error->message};
+    return {code, describe(error), message_of(error)};
 }
 
 std::expected<ScriptValue, Outcome> EmbeddedRuntime::call(const Value& function,

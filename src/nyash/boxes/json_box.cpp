@@ -35,7 +35,7 @@ Result parse(NativeCall& call) {
         return fail(error_kind::kOperation,
                     "Invalid JSON at line " + std::to_string(error.line) + ", column " + std::to_string(error.column) +
                         ": " + error.message,
-                    "JSON wants double quotes around keys and texts, and no comma before '}' or ']'");
+                    "JSON wants double quotes around keys, and no comma before '}' or ']'");
     }
     const BoxType& type = json_type(call.runtime);
     const Ref<JsonDocument> document = make<OwnDocument>(type, std::move(*json));

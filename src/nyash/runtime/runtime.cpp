@@ -35,15 +35,19 @@ void Runtime::define_function(std::string_view name, std::string_view signature,
     globals_[globals_.index(names_.intern(name))].declared = Value(function);
 }
 
+// Of an object that a script threw: what it says of itself.
+std::string Runtime::message_of(const ScriptError& error) {
+    if (auto* instance = error->thrown.as<Instance>(); instance && !instance->part_as<ErrorBox>()) {
+        if (auto text = vm_.to_text(error->thrown)) return "Uncaught " + *text;
+    }
+    return error->message;
+}
+
 std::string Runtime::describe(const ScriptError& error) {
     // The calls that led there, outermost last; a deep recursion is cut in the middle of nowhere.
     constexpr std::size_t kCallsShown = 8;
     if (!error->report.empty()) return error->report;
-    Diagnostic diagnostic{error->message, {}, error->help, {}};
-    // Of an object that a script threw: what it says of itself.
-    if (auto* instance = error->thrown.as<Instance>(); instance && !instance->part_as<ErrorBox>()) {
-        if (auto text = vm_.to_text(error->thrown)) diagnostic.message = "Uncaught " + *text;
-    }
+    Diagnostic diagnostic{message_of(error), {}, error->help, {}};
     const auto& trace = error->trace;
     if (trace.empty())
         return "error: " + diagnostic.message + "\n" + (error->help.empty() ? "" : "help: " + error->help + "\n");

@@ -168,6 +168,7 @@ public:
 
     // How an uncaught error reads, with the source line and the calls that led there.
     std::string describe(const ScriptError& error);
+    std::string message_of(const ScriptError& error);
     void report(const ScriptError& error, std::string_view where = {});
 
 private:

@@ -75,6 +75,8 @@ private:
     }
 
     [[noreturn]] void fail_at(Span span, std::string message, std::string help = {}) {
+        // A line that begins like another language says more than where it stops making sense.
+        if (foreign_line_ > 0 && foreign_line_ == source_.line_of(span.offset)) help = foreign_help_;
         throw SyntaxError{{std::move(message), span, std::move(help), {}}};
     }
     [[noreturn]] void fail(std::string message, std::string help = {}) {
@@ -279,14 +281,13 @@ private:
             default:
                 break;
         }
-        const auto help = first.kind == TokenKind::Identifier ? help_for_foreign_word(first.text) : std::string_view{};
-        if (help.empty()) return assignment_or_expression();
-        try {
-            return assignment_or_expression();
-        } catch (SyntaxError& error) {
-            error.diagnostic.help = help;
-            throw;
+        if (first.kind == TokenKind::Identifier) {
+            if (const auto help = help_for_foreign_word(first.text); !help.empty()) {
+                foreign_help_ = help;
+                foreign_line_ = source_.line_of(first.span.offset);
+            }
         }
+        return assignment_or_expression();
     }
 
     static bool ends_statement(TokenKind kind) {
@@ -375,6 +376,12 @@ private:
             if (beyond_newlines().kind == TokenKind::If) {
                 skip_newlines();
                 continue;
+            }
+            if (beyond_newlines().kind != TokenKind::LeftBrace && !at(TokenKind::EndOfFile)) {
+                const Token& found = current();
+                fail("Expected '{' after 'else', found " +
+                         (found.is_word ? "'" + found.text + "'" : std::string(describe(found.kind))),
+                     "write  else if condition { … }");
             }
             stmt->has_else = true;
             stmt->otherwise = block("after 'else'");
@@ -604,10 +611,10 @@ private:
         if (accept(TokenKind::Interface)) node->interfaces = name_list("of an interface");
         if (at_word("extends"))
             fail("Expected '{' to begin the box, found 'extends'",
-                 "a parent is named with from:  box " + node->name + " from Parent");
+                 "a parent is named with from:  box " + node->name + " from " + following().text);
         if (at_word("implements"))
             fail("Expected '{' to begin the box, found 'implements'",
-                 "an interface is named with interface:  box " + node->name + " interface Name");
+                 "an interface is named with interface:  box " + node->name + " interface " + following().text);
         Newlines significant(*this, false);
         skip_newlines();
         open_braces_.push_back(expect(TokenKind::LeftBrace, "to begin the box").span);
@@ -647,7 +654,7 @@ private:
             return;
         }
         MethodDecl method;
-        if (at(TokenKind::Static) && following().kind != TokenKind::LeftParen) {
+        if (at(TokenKind::Static) && following().is_word) {
             method.role = MethodDecl::Role::StaticMethod;
             advance();
             if (at(TokenKind::Function) && following().kind != TokenKind::LeftParen) advance();
@@ -1061,6 +1068,8 @@ private:
     Span last_;  // of the token taken last
     std::vector<Span> open_braces_;
     std::vector<Span> open_brackets_;  // '(' and '['
+    std::string_view foreign_help_;    // for a statement that begins with a word of another language
+    std::uint32_t foreign_line_ = 0;   // and its line; 0: none so far
     std::uint32_t misindented_ = 0;    // the line of the first '{' whose '}' is indented differently; 0: none
 };
 
