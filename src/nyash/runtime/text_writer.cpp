@@ -83,7 +83,7 @@ bool TextWriter::join_texts(std::span<const Value> values, std::string_view sepa
         return true;
     }
     const std::size_t before = out_.size();
-    out_.resize_and_overwrite(before + size, [&](char* text, std::size_t all) {
+    out_.resize_and_overwrite(before + size, [&](char* text, std::size_t) {
         char* to = text + before;
         const auto put = [&](std::string_view more) { to = std::ranges::copy(more, to).out; };
         put(values.front().as_string().text());
@@ -91,7 +91,7 @@ bool TextWriter::join_texts(std::span<const Value> values, std::string_view sepa
             put(separator);
             put(value.as_string().text());
         }
-        return all;
+        return static_cast<std::size_t>(to - text);  // libstdc++ 12 offers more room than was asked for
     });
     return true;
 }
