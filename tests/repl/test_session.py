@@ -207,6 +207,7 @@ def while_the_prompt_waits(state):
     t.type("timer.clear(id)\r")
     t.type('print("the" + " end")\r')
     t.expect("the end")
+    t.expect(PROMPT)  # a Ctrl-D typed before would belong to no line
     t.type(CTRL_D)
     t.exit_status()
 
