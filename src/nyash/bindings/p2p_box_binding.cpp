@@ -109,9 +109,8 @@ public:
         close();
     }
 
-    std::string last_from;
+    Ref<String> last_from;  // null before the first message
     std::string last_intent_name;
-    bool has_received = false;
 
 private:
     static void arrive(HandlerSlot& slot, const nyamesh::Arrival& arrival);
@@ -147,17 +146,16 @@ void P2PBoxHandle::arrive(HandlerSlot& slot, const nyamesh::Arrival& arrival) {
     if (function.is_undefined()) return;  // unregistered while the message was on its way
     if (slot.is_once) self->forget(slot);
     Runtime& runtime = self->runtime_;
-    self->last_from = arrival.from;
-    self->last_intent_name = arrival.intent.name();
-    self->has_received = true;
+    // Messages come in rows from the same sender, of the same name: one String serves them all.
+    if (!self->last_from || self->last_from->text() != arrival.from)
+        self->last_from = runtime.string(std::string(arrival.from));
+    if (self->last_intent_name != arrival.intent.name()) self->last_intent_name = arrival.intent.name();
 
-    const std::string where = "in the handler of node '" + self->id_ + "' for '" + slot.intent_name + "'";
     const auto failed = [&](const ScriptError& error) {
-        runtime.report(error, where);
+        runtime.report(error, "in the handler of node '" + self->id_ + "' for '" + slot.intent_name + "'");
         throw nyamesh::ReportedFailure(error->message);
     };
-    const Value arguments[] = {Value(make_intent_box(runtime, arrival.intent)),
-                               Value(runtime.string(std::string(arrival.from)))};
+    const Value arguments[] = {Value(make_intent_box(runtime, arrival.intent)), Value(self->last_from)};
     auto result = runtime.vm().call(function, arguments, true);
     if (!result) return failed(result.error());
     if (!arrival.is_request() || result->is_void() || !runtime.vm().returned_explicitly()) return;
@@ -423,11 +421,12 @@ Result is_reachable(NativeCall& call) {
 
 // null before the first message.
 Result last_from(NativeCall& call) {
-    return self(call).has_received ? call.text(self(call).last_from) : Result(Value::null());
+    const auto& from = self(call).last_from;
+    return from ? Value(from) : Value::null();
 }
 
 Result last_intent_name(NativeCall& call) {
-    return self(call).has_received ? call.text(self(call).last_intent_name) : Result(Value::null());
+    return self(call).last_from ? call.text(self(call).last_intent_name) : Result(Value::null());
 }
 
 // The ids of the nodes of this process.
