@@ -52,7 +52,6 @@ int run_program(nyash::Interpreter& interpreter, CommandLine& line) {
     if (is_file && line.mode == Mode::Run) return interpreter.run_file(line.name, std::move(line.arguments)).exit_code;
     if (is_file && line.mode == Mode::Check) return interpreter.check_file(line.name).exit_code;
     std::string text = std::move(line.code);
-    if (line.program == CommandLine::Program::Stdin) text = all_of_stdin();
     if (is_file) {
         auto file = nyash::read_file(line.name);
         if (!file) {
@@ -89,6 +88,8 @@ int run(CommandLine& line) {
             line.name = "stdin";
         }
     }
+    // Before Ctrl-C means the script: while the program is typed, it ends us.
+    if (line.program == CommandLine::Program::Stdin) line.code = all_of_stdin();
     if (line.wants_repl) {
         Repl repl(std::move(options));
         const Interrupts interrupts(repl.interpreter());

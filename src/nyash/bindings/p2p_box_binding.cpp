@@ -446,7 +446,8 @@ Result close(NativeCall& call) {
 Result handler_from(NativeCall& call, std::size_t i) {
     if (!call[i].is_string()) return call.callable(i);
     const String& name = call[i].as_string();
-    const Value found = call.runtime.globals().find(call.runtime.names().intern(name.text()));
+    const Name known = call.runtime.names().find(name.text());  // what was never written is no function
+    const Value found = known ? call.runtime.globals().find(known) : Value();
     if (Vm::is_callable(found)) return found;
     return fail(error_kind::kUndefined, "Undefined function '" + name.text() + "'",
                 did_you_mean(name.text(), call.runtime.globals().defined_names()));

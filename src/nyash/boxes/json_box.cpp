@@ -66,12 +66,13 @@ Result set(NativeCall& call) {
 }
 
 Result has(NativeCall& call) {
+    // The key first: a script's toString may change the document.
+    const auto key = NYA_TRY(call.vm.to_string(call[0]));
     const auto& json = self(call).json();
     if (json.is_array() && call[0].is_integer()) {
         return Value::boolean(call[0].as_integer() >= 0 &&
                               static_cast<std::uint64_t>(call[0].as_integer()) < json.size());
     }
-    const auto key = NYA_TRY(call.vm.to_string(call[0]));
     return Value::boolean(json.is_object() && json.as_object().contains(key->text()));
 }
 
@@ -201,11 +202,13 @@ Done JsonBox::set_index(Vm& vm, const Value& index, const Value& value) {
     }
     nya::Json* target = json_to_change();
     if (!target) return fail(error_kind::kOperation, "This part of the JSON document is gone");
-    if (target->is_object()) {
-        target->as_object().set(std::get<std::string>(step), std::move(made));
+    const auto* key = std::get_if<std::string>(&step);
+    if (target->is_object() && key) {
+        target->as_object().set(*key, std::move(made));
         return {};
     }
-    if (!target->is_array())
+    // A key whose toString changed the document may find something else there by now.
+    if (!target->is_array() || key)
         return fail(error_kind::kOperation, "This part of the JSON document is no object or array any more");
     auto& items = target->as_array();
     const std::size_t i = std::get<std::size_t>(step);

@@ -18,8 +18,7 @@ public:
     explicit Converter(Vm& vm) : vm_(vm) {}
 
     std::expected<nya::Json, ScriptError> operator()(const Value& value) {
-        if (++nodes_ > kMaxJsonNodes)
-            return fail(error_kind::kLimit, "The value is too large for JSON (more than 10,000,000 parts)");
+        if (++nodes_ > kMaxJsonNodes) return too_large();
         switch (value.tag()) {
             case Value::Tag::Undefined:
             case Value::Tag::Null:
@@ -42,8 +41,26 @@ public:
     }
 
 private:
+    static std::unexpected<ScriptError> too_large() {
+        return fail(error_kind::kLimit, "The value is too large for JSON (more than 10,000,000 parts)");
+    }
+
+    // The parts of a document that is about to be copied. Its depth is bounded.
+    void count(const nya::Json& json) {
+        ++nodes_;
+        if (json.is_array()) {
+            for (const auto& item : json.as_array()) count(item);
+        } else if (json.is_object()) {
+            for (const auto& member : json.as_object()) count(member.value);
+        }
+    }
+
     std::expected<nya::Json, ScriptError> object(const Value& value) {
-        if (auto* view = value.as<JsonBox>()) return view->json();
+        if (auto* view = value.as<JsonBox>()) {
+            count(view->json());
+            if (nodes_ > kMaxJsonNodes) return too_large();
+            return view->json();
+        }
         auto* array = value.as<Array>();
         auto* map = value.as<Map>();
         if (!array && !map) return fail(error_kind::kType, vm_.type_name(value) + " cannot be turned into JSON");

@@ -35,6 +35,14 @@ public:
 }  // namespace
 
 std::expected<const Proto*, LoadError> Runtime::load(Program program) {
+    // A main program that is a file counts as loaded and run, in case something includes it.
+    std::error_code error;
+    const fs::path path = fs::canonical(program.source->name(), error);
+    if (!error && fs::is_regular_file(path, error)) files_.try_emplace(path.string(), File{nullptr, true});
+    return load_included(std::move(program));
+}
+
+std::expected<const Proto*, LoadError> Runtime::load_included(Program program) {
     const auto source = program.source;
     if (auto resolved = resolve(program, options_.strict_variables); !resolved)
         return load_error(*source, resolved.error());
@@ -164,7 +172,7 @@ std::expected<Runtime::File*, LoadError> Runtime::find_included(const Source& fr
         if (!program) return load_error(*source, program.error());
         // Known before its own includes are loaded: files may include each other.
         File& file = files_[canonical.string()];
-        auto main = load(std::move(*program));
+        auto main = load_included(std::move(*program));
         if (!main) {
             files_.erase(canonical.string());
             return std::unexpected(std::move(main.error()));
@@ -233,9 +241,17 @@ std::vector<std::string_view> Runtime::interface_names() const {
 }
 
 void Runtime::declare_static(Name owner, Name name, const Proto& code, ScriptBox* home) {
+    auto& slot = globals_[globals_.index(owner)];
+    const auto known = static_types_.find(owner);
+    const BoxType* before = slot.static_box                ? slot.static_box
+                            : known != static_types_.end() ? known->second.get()
+                                                           : nullptr;
+    // Declared again by a loop or a call: nothing changes.
+    if (const Method same = before ? before->find_own_method(name) : Method{};
+        same.script && &same.script->proto == &code)
+        return;
     auto function = make<Function>(heap_, core_.function_type, code, home);
     statics_.push_back(function);
-    auto& slot = globals_[globals_.index(owner)];
     if (slot.static_box) return slot.static_box->define(name, *function);
     auto& type = static_types_[owner];
     if (!type) type = std::make_unique<BoxType>(owner->text(), &types_.any());

@@ -278,7 +278,13 @@ private:
     }
 
     void local(LocalStmt& stmt) {
+        // As many as a function has registers; each is looked for among all before it.
+        constexpr std::size_t kMaxVariables = 4096;
         for (auto& declared : stmt.variables) {
+            if (scope_->node.variables.size() > kMaxVariables) {
+                fail(declared.span, "The function needs too many variables (more than 4096)",
+                     "split it into smaller functions");
+            }
             // The value sees an outer variable of the same name; but a lambda cannot run before the variable
             // holds it, so it sees the variable itself and may call itself.
             if (declared.value) expression(*declared.value);

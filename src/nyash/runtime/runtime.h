@@ -177,6 +177,7 @@ private:
         bool has_run = false;
     };
 
+    std::expected<const Proto*, LoadError> load_included(Program program);
     std::expected<void, LoadError> declare(const Proto& main);
     std::expected<void, LoadError> declare_boxes(const Proto& main);
     // The file an include means, loaded; null when there is none, its tries in `tried`.

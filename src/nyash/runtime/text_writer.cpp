@@ -49,6 +49,11 @@ void TextWriter::text(std::string_view more) {
 }
 
 void TextWriter::value(const Value& value) {
+    // A small value shared many times over makes a long text: Ctrl-C must get through.
+    constexpr std::uint32_t kOften = 4096;
+    if (++written_ % kOften == 0) {
+        if (auto done = vm_.check_limits(); !done) return stop(std::move(done.error()));
+    }
     switch (value.tag()) {
         case Value::Tag::Undefined:
         case Value::Tag::Null:

@@ -5,6 +5,7 @@
 // until finish().
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +53,7 @@ public:
 private:
     Vm& vm_;
     std::string out_;
+    std::uint32_t written_ = 0;  // values so far
     std::vector<const Object*> inside_;
     std::optional<ScriptError> error_;
 };

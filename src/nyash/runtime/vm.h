@@ -157,6 +157,7 @@ private:
     std::string help_for_nothing(const BoxType& type) const;
     static ScriptError wrong_count(std::string_view function, std::string expected, std::size_t got);
     static ScriptError wrong_count(const Proto& proto, std::size_t got);
+    static ScriptError wrong_count(const NativeFunction& function, std::size_t got);
     ScriptError stack_overflow() const;
 
     Result arithmetic(Op op, Value& left, const Value& right, bool may_reuse_left);
@@ -175,6 +176,7 @@ private:
     std::uint64_t steps_left_;
     bool is_out_of_steps_ = false;
     int native_depth_ = 0;
+    int bound_depth_ = 0;
     bool returned_explicitly_ = false;
     Value discarded_;  // where a result goes that nobody wants
     Name fini_name_;

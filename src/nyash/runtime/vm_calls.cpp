@@ -9,6 +9,11 @@
 #include "nyash/runtime/vm.h"
 
 namespace nyash {
+namespace {
+
+constexpr int kMaxBoundDepth = 100;  // methods of methods
+
+}  // namespace
 
 Done Vm::push_frame(const Function& function, Value* window, std::size_t arguments, Value* result) {
     const Proto& proto = function.proto;
@@ -36,6 +41,13 @@ Done Vm::call_value(Value* window, std::size_t arguments, const CallSite* site, 
         return {};
     }
     if (const auto* bound = window[0].as<BoundMethod>()) {
+        // A MethodBox of a MethodBox of …
+        if (bound_depth_ >= kMaxBoundDepth) return std::unexpected(stack_overflow());
+        ++bound_depth_;
+        struct Leave {
+            int& depth;
+            ~Leave() { --depth; }
+        } const leave{bound_depth_};
         CallSite method;
         const Ref<String> name = bound->name;
         method.name = name.get();
@@ -324,36 +336,48 @@ Result Vm::static_instance(ScriptBox& box) {
 
 // ---- fini ----
 
-Done Vm::finalize(Instance& instance) {
-    if (instance.is_dead() || instance.is_finalizing) return {};
-    instance.is_finalizing = true;
-    const Value self(static_cast<Object*>(&instance));
-    ScriptBox& box = instance.box;
-    Done done;
-    if (const Method fini = box.find_own_method(fini_name_)) {
-        const Ref<Function> code(fini.script);
-        if (auto result = run_method(*code, self); !result) done = std::unexpected(std::move(result.error()));
-    }
-    // What goes wrong first is reported; the rest is finalized all the same.
-    const auto attempt = [&](Done next) {
-        if (done && !next) done = std::move(next);
+// What it owns may own more, and so on for a million links: a list of those under way instead of recursion.
+Done Vm::finalize(Instance& first) {
+    struct UnderWay {
+        Ref<Instance> instance;
+        std::uint32_t next_field = 0;
     };
-    for (std::uint32_t i = 0; i < instance.capacity(); ++i) {
-        if (box.slots[i].is_weak) continue;
-        auto* owned = instance.field(i).as<Instance>();
-        if (owned && owned->use_count() == 1) {
-            const Ref<Instance> held(owned);
-            attempt(finalize(*owned));
+    std::vector<UnderWay> under_way;
+    Done done;
+    // What goes wrong first is reported; the rest is finalized all the same.
+    const auto attempt = [&](auto&& next) {
+        if (done && !next) done = std::unexpected(std::move(next.error()));
+    };
+    const auto begin = [&](Instance& instance) {
+        if (instance.is_dead() || instance.is_finalizing) return;
+        instance.is_finalizing = true;
+        under_way.push_back({Ref<Instance>(&instance)});
+        if (const Method fini = instance.box.find_own_method(fini_name_)) {
+            const Ref<Function> code(fini.script);
+            attempt(run_method(*code, Value(static_cast<Object*>(&instance))));
         }
+    };
+    const auto end = [&](Instance& instance) {
+        for (const auto& part : instance.box.parts) {
+            const Value held = instance.field(part.slot);
+            const Method fini = part.type->find_own_method(fini_name_);
+            if (!held.is_undefined() && fini.native) attempt(call_native(*fini.native, held, {}, {}));
+        }
+        instance.die();
+    };
+    begin(first);
+    while (!under_way.empty()) {
+        const Ref<Instance> instance = under_way.back().instance;
+        const std::uint32_t field = under_way.back().next_field++;
+        if (field >= instance->capacity()) {
+            end(*instance);
+            under_way.pop_back();
+            continue;
+        }
+        if (instance->box.slots[field].is_weak) continue;
+        auto* owned = instance->field(field).as<Instance>();
+        if (owned && owned->use_count() == 1) begin(*owned);
     }
-    for (const auto& part : box.parts) {
-        const Value held = instance.field(part.slot);
-        const Method fini = part.type->find_own_method(fini_name_);
-        if (held.is_undefined() || !fini.native) continue;
-        auto result = call_native(*fini.native, held, {}, {});
-        if (!result) attempt(std::unexpected(std::move(result.error())));
-    }
-    instance.die();
     return done;
 }
 
@@ -364,7 +388,7 @@ Result Vm::call_native(const NativeFunction& function, NativeCode code, const Va
     if (labels.empty()) {
         const std::size_t count = arguments.size();
         if (count < function.least || (count > function.most && !function.takes_any_number)) [[unlikely]] {
-            return std::unexpected(wrong_count(function.name, function.expected_arguments(), count));
+            return std::unexpected(wrong_count(function, count));
         }
         NativeCall call(*this, function, self, arguments);
         return code(call);
@@ -388,7 +412,7 @@ Result Vm::call_native(const NativeFunction& function, NativeCode code, const Va
         } else {
             while (place < placed.size() && !placed[place].is_undefined()) ++place;
             if (place == placed.size()) {
-                return std::unexpected(wrong_count(function.name, function.expected_arguments(), arguments.size()));
+                return std::unexpected(wrong_count(function, arguments.size()));
             }
         }
         placed[place] = arguments[i];

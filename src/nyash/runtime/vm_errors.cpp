@@ -1,4 +1,5 @@
 // The errors the VM raises by itself, worded for the person who reads them.
+#include "nyash/runtime/native.h"
 #include "nyash/runtime/runtime.h"
 #include "nyash/runtime/vm.h"
 #include "nyash/syntax/foreign_words.h"
@@ -12,11 +13,25 @@ ScriptError Vm::wrong_count(std::string_view function, std::string expected, std
 
 ScriptError Vm::wrong_count(const Proto& proto, std::size_t got) {
     const std::string count = std::to_string(proto.parameters) + (proto.parameters == 1 ? " argument" : " arguments");
-    if (proto.role == Proto::Role::Constructor) {
-        return {error_kind::kArguments, "new " + proto.name.substr(0, proto.name.find('.')) + " expects " + count +
-                                            ", got " + std::to_string(got)};
-    }
-    return wrong_count(proto.name.empty() ? "(lambda)" : proto.name, count, got);
+    // Its parameters are the first variables of a function.
+    std::string head = proto.name.empty() ? "function" : proto.name.substr(proto.name.rfind('.') + 1);
+    head += "(";
+    for (std::size_t i = 0; i < proto.parameters; ++i) head += (i > 0 ? ", " : "") + proto.variables[i];
+    const Position at = proto.source->position(proto.head.offset);
+    std::string help = "it is declared as  " + head + ")  at " + proto.source->name() + ":" + std::to_string(at.line) +
+                       ":" + std::to_string(at.column);
+    ScriptError error = wrong_count(proto.name.empty() ? "(lambda)" : proto.name, count, got);
+    if (proto.role == Proto::Role::Constructor)
+        error->message =
+            "new " + proto.name.substr(0, proto.name.find('.')) + " expects " + count + ", got " + std::to_string(got);
+    error->help = std::move(help);
+    return error;
+}
+
+ScriptError Vm::wrong_count(const NativeFunction& function, std::size_t got) {
+    ScriptError error = wrong_count(function.name, function.expected_arguments(), got);
+    error->help = "it is called as  " + function.usage();
+    return error;
 }
 
 ScriptError Vm::labels_refused() const {

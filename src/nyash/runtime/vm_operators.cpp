@@ -152,8 +152,9 @@ bool Vm::equals(const Value& a, const Value& b) {
 }
 
 std::expected<std::string, ScriptError> Vm::to_text(const Value& value) {
+    const Value held = value;  // a script's toString may empty whatever it came from
     TextWriter writer(*this);
-    writer.value(value);
+    writer.value(held);
     return writer.finish();
 }
 
