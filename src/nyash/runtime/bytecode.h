@@ -52,7 +52,7 @@ struct NativeFunction;
     X(SetCreatedCell, "rrg", "the same, b a cell")                                                  \
     X(GetCreatedCapture, "rug", "the same, b a captured variable")                                  \
     X(SetCreatedCapture, "rug", "the same, b a captured variable")                                  \
-    X(Add, "rkk", "a = b + c")                                                                      \
+    X(Add, "rkkn", "a = b + c; n: register b is read here for the last time")                       \
     X(Subtract, "rkk", "a = b - c")                                                                 \
     X(Multiply, "rkk", "a = b * c")                                                                 \
     X(Divide, "rkk", "a = b / c")                                                                   \

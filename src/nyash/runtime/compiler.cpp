@@ -595,7 +595,7 @@ private:
     // old op= value, into old's register.
     Operand combine(AssignStmt& stmt, Register old) {
         const Operand right = operand(*stmt.value);
-        emit(arithmetic(*stmt.op), stmt.op_span, old, old, right);
+        emit(arithmetic(*stmt.op), stmt.op_span, old, old, right, *stmt.op == BinaryOp::Add ? 1 : 0);
         return old;
     }
 
@@ -937,7 +937,8 @@ private:
             left = operand(*node.left);
         }
         const Operand right = operand(*node.right);
-        emit(arithmetic(node.op), node.op_span, target, left, right);
+        const bool is_last_use = node.op == BinaryOp::Add && !is_constant(left) && is_temporary(left);
+        emit(arithmetic(node.op), node.op_span, target, left, right, is_last_use ? 1 : 0);
         if (node.op == BinaryOp::Add || node.op == BinaryOp::Multiply) soil(target);
     }
 

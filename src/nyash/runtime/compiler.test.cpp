@@ -44,7 +44,7 @@ bool has(const std::string& text, std::string_view part) {
 
 TEST_CASE("locals and literals are operands of arithmetic, without moving them") {
     CHECK(has(code("function f(a, b) { local c = a + b * 2  return c }"),
-              "Multiply r3 r1 2; Add r2 r0 r3; Clear r3 1; Return r2 n=1; "));
+              "Multiply r3 r1 2; Add r2 r0 r3 n=0; Clear r3 1; Return r2 n=1; "));
 }
 
 TEST_CASE("a condition is one test and one jump") {

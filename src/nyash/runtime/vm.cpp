@@ -467,7 +467,8 @@ Result Vm::run(std::size_t stop_depth) {
             }
             general_arithmetic: {
                 frame->pc = pc;
-                const bool in_place = i.a == i.b;
+                bool in_place = i.a == i.b;
+                if (i.op == Op::Add && i.n != 0 && let_go(*frame, *pc, i.a, rk(i.b), rk(i.c))) in_place = true;
                 auto result = arithmetic(i.op, const_cast<Value&>(rk(i.b)), rk(i.c), in_place);
                 NYASH_CHECK(result)
                 r[i.a] = std::move(*result);

@@ -162,6 +162,8 @@ private:
 
     Result arithmetic(Op op, Value& left, const Value& right, bool may_reuse_left);
     Result negate(const Value& operand) const;
+    bool let_go(const Frame& frame, const Instruction& next, std::uint16_t result, const Value& left,
+                const Value& right);
     Done step();
     Done print(std::span<const Value> values);
 

@@ -186,6 +186,55 @@ Result Vm::negate(const Value& operand) const {
     return fail(error_kind::kType, "Cannot negate " + type_name(operand));
 }
 
+// `text = text + more`, where text is a global, a captured variable or a field: the next instruction will replace what
+// holds the old text, so that may let go of it now, and the text grows in place. Without this, building a text of
+// n pieces copies n times. Nothing may come between: `right` is plain, and the result is known to fit.
+bool Vm::let_go(const Frame& frame, const Instruction& next, std::uint16_t result, const Value& left,
+                const Value& right) {
+    if (!left.is_string() || left.as_string().use_count() != 2 || !(right.is_string() || right.is_number()))
+        return false;
+    constexpr std::size_t kLongestNumber = 400;
+    const std::size_t more = right.is_string() ? right.as_string().text().size() : kLongestNumber;
+    if (left.as_string().text().size() + more > runtime_.limits().max_text_bytes) return false;
+
+    Value* const r = frame.base;
+    Value* holder = nullptr;
+    switch (next.op) {
+        case Op::SetGlobal:
+        case Op::SetExistingGlobal:
+            if (next.a == result) holder = &runtime_.globals()[next.b].variable;
+            break;
+        case Op::SetCell:
+        case Op::SetCreatedCell:
+            if (next.a == result) holder = &static_cast<Cell&>(r[next.b].as_object()).value;
+            break;
+        case Op::SetCapture:
+        case Op::SetCreatedCapture:
+            if (next.a == result) holder = &frame.function->captures[next.b]->value;
+            break;
+        case Op::SetCreated:
+            if (next.a == result) holder = &r[next.b];
+            break;
+        case Op::SetField: {
+            const CallSite& site = frame.proto->sites[next.c];
+            auto* instance = r[next.a].as<Instance>();
+            if (next.b == result && instance && &instance->type() == site.cached_type &&
+                site.slot < instance->capacity())
+                holder = instance->fields() + site.slot;
+            break;
+        }
+        default:
+            break;
+    }
+    // A created variable may turn out to be a global.
+    const bool is_created =
+        next.op == Op::SetCreated || next.op == Op::SetCreatedCell || next.op == Op::SetCreatedCapture;
+    if (holder && is_created && holder->is_undefined()) holder = &runtime_.globals()[next.c].variable;
+    if (!holder || !holder->is_string() || &holder->as_string() != &left.as_string()) return false;
+    *holder = Value::null();  // not Undefined: the variable goes on existing
+    return true;
+}
+
 // The general case of + - * / %; the VM's loop does two Integers by itself. With may_reuse_left the
 // result replaces left, so a string nobody else sees may grow in place.
 Result Vm::arithmetic(Op op, Value& left, const Value& right, bool may_reuse_left) {
