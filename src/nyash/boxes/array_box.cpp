@@ -125,10 +125,17 @@ bool sort_integers(std::vector<Value>& list) {
 bool sort_floats(std::vector<Value>& list) {
     const auto has_order = [](const Value& v) { return v.is_float() && !std::isnan(v.as_float()); };
     if (!std::ranges::all_of(list, has_order)) return false;
-    std::vector<double> numbers(list.size());
-    std::ranges::transform(list, numbers.begin(), &Value::as_float);
-    std::ranges::stable_sort(numbers);
-    std::ranges::transform(numbers, list.begin(), &Value::number);
+    struct Number {
+        double value;
+        std::size_t position;
+    };
+    std::vector<Number> numbers;
+    numbers.reserve(list.size());
+    for (const Value& value : list) numbers.push_back({value.as_float(), numbers.size()});
+    std::ranges::sort(numbers, [](const Number& a, const Number& b) {
+        return a.value < b.value || (a.value == b.value && a.position < b.position);
+    });
+    for (std::size_t i = 0; i < list.size(); ++i) list[i] = Value::number(numbers[i].value);
     return true;
 }
 
