@@ -1,0 +1,38 @@
+// OutBuffer: bytes on their way out. Appended at the back, sent from the front; holds no memory when empty.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace nyamesh::net {
+
+class OutBuffer {
+public:
+    std::size_t size() const noexcept { return end_ - begin_; }
+    bool empty() const noexcept { return begin_ == end_; }
+    std::string_view view() const noexcept { return {data_.get() + begin_, size()}; }
+
+    void append(std::string_view bytes) { std::memcpy(grow(bytes.size()), bytes.data(), bytes.size()); }
+    // Room for `n` more bytes, which count as appended; the caller writes them at once.
+    char* grow(std::size_t n) {
+        if (capacity_ - end_ < n) make_room(n);
+        char* place = data_.get() + end_;
+        end_ += n;
+        return place;
+    }
+    // The first `n` bytes have been sent.
+    void consume(std::size_t n) noexcept;
+    void clear() noexcept;
+
+private:
+    void make_room(std::size_t n);
+
+    std::unique_ptr<char[]> data_;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace nyamesh::net
