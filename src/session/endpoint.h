@@ -240,8 +240,9 @@ private:
 
     // Frames out (endpoint_frames_out.cpp).
     bool pump_peer(Peer& peer, FrameSink& sink, Time now);
-    void send_owed(Peer& peer, FrameSink& sink, Time now);
-    void send_sync(Peer& peer, FrameSink& sink, Time now);
+    void send_owed(Peer& peer, FrameSink& sink);
+    void send_counters(Peer& peer, FrameSink& sink);
+    void send_sync(Peer& peer, FrameSink& sink);
     bool send_messages(Peer& peer, FrameSink& sink, Time now);
     void send_message(Peer& peer, const Outbound::Next& next, FrameSink& sink);
     void send_plain_messages(Peer& peer, FrameSink& sink);

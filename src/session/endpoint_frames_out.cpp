@@ -31,7 +31,7 @@ void Endpoint::pump(FrameSink& sink, Time now) {
 
 // True if there is more to send at once.
 bool Endpoint::pump_peer(Peer& peer, FrameSink& sink, Time now) {
-    send_owed(peer, sink, now);
+    send_owed(peer, sink);
     if (is_closed_) return false;
     bool has_more = false;
     if (peer.is_known && peer.where == Peer::Where::Here && !peer.is_held) {
@@ -41,22 +41,27 @@ bool Endpoint::pump_peer(Peer& peer, FrameSink& sink, Time now) {
             has_more = send_messages(peer, sink, now);
         }
     }
-    if (peer.owes_ack && peer.instance != 0) {  // no message has carried it
-        wire::Head head = head_to(peer, wire::FrameType::Ack);
-        if (peer.owes_base && peer.out.has_session()) {
-            head.session = peer.out.session();
-            head.base = peer.out.base();
-            peer.owes_base = false;
-        }
-        add_counters(peer, head);
-        if (head.ack.session.number != 0 || head.base != 0) sink.send(head, {});
-    }
+    if (peer.owes_ack && peer.instance != 0) send_counters(peer, sink);  // no message has carried them
     peer.owes_ack = false;
     return has_more;
 }
 
+void Endpoint::send_counters(Peer& peer, FrameSink& sink) {
+    if (!peer.in.has_session()) {
+        if (peer.owes_base) send_sync(peer, sink);
+        return;
+    }
+    wire::Head head = head_to(peer, wire::FrameType::Ack);
+    if (std::exchange(peer.owes_base, false) && peer.out.has_session()) {
+        head.session = peer.out.session();
+        head.base = peer.out.base();
+    }
+    add_counters(peer, head);
+    sink.send(head, {});
+}
+
 // Everything but messages and their counters.
-void Endpoint::send_owed(Peer& peer, FrameSink& sink, Time now) {
+void Endpoint::send_owed(Peer& peer, FrameSink& sink) {
     if (const auto refused = std::exchange(peer.owes_reset, std::nullopt)) {
         wire::Head head = head_to(peer, wire::FrameType::Reset);
         head.session = *refused;
@@ -87,11 +92,10 @@ void Endpoint::send_owed(Peer& peer, FrameSink& sink, Time now) {
         head.name = peer.name;
         sink.send(head, {});
     }
-    if (peer.owes_sync || peer.owes_sync_answer) send_sync(peer, sink, now);
+    if (peer.owes_sync || peer.owes_sync_answer) send_sync(peer, sink);
 }
 
-void Endpoint::send_sync(Peer& peer, FrameSink& sink, Time now) {
-    static_cast<void>(now);
+void Endpoint::send_sync(Peer& peer, FrameSink& sink) {
     const bool asks = std::exchange(peer.owes_sync, false);
     peer.owes_sync_answer = false;
     if (peer.instance == 0) return;
