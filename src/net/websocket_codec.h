@@ -53,6 +53,7 @@ public:
     void keep(std::string_view bytes);
     // What a handler that returned false left behind, and what was put there.
     bool has_rest() const noexcept;
+    bool has_failed() const noexcept { return error_ != nullptr; }
 
 private:
     struct Partial;  // only while a frame or a fragmented message is unfinished, or there is a rest
