@@ -5,6 +5,7 @@
 //   - Beast looks at a header once it is whole, we at each byte: what we refuse, Beast may still wait for;
 //   - 1014 has been registered since, and above 4999 nothing is defined (RFC 6455, 7.4.2): we take the one and
 //     refuse the others, Beast the other way round;
+//   - Beast does not notice that a text ends within a character if its last frame is empty;
 //   - a length of 2^63 or more breaks the protocol for us (5.2), for Beast it is just too big.
 //
 // The first byte of the input says whether the rest is raw bytes or the description of frames, how large a message may
@@ -211,6 +212,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (role == Role::Client || is_disputed(bytes, limit)) continue;
 
         const Verdict theirs = beasts(bytes, Cuts(cut_kind), limit);
+        if (whole.refused == 1007 && theirs.refused != 1007 && theirs.log.size() > whole.log.size()) {
+            require(theirs.log.starts_with(whole.log), "Beast reads the same messages up to a text that is cut");
+            continue;
+        }
         require(whole.log == theirs.log, "Beast reads the same messages");
         require(whole.refused == theirs.refused || theirs.wants_more, "Beast refuses with the same code");
         require(whole.refused != 0 || theirs.refused == 0, "what Beast refuses we refuse");
