@@ -355,7 +355,7 @@ void WebSocketImpl::set_heartbeat_timer() {
     if (heartbeat_after_ == heartbeat_after_.zero()) {
         loop_.cancel(std::exchange(timer_, 0));
     } else {
-        set_timer(last_heard_ + std::min(has_pinged_ ? dead_after_ : heartbeat_after_, dead_after_));
+        set_timer(last_heard_ + std::min(heartbeat_after_, dead_after_));
     }
 }
 
@@ -384,8 +384,9 @@ void WebSocketImpl::on_timer() {
 
 void WebSocketImpl::beat() {
     send_pending_pong();
-    if (is_paused_) {  // what the peer sends waits unread: nobody knows
+    if (is_paused_) {  // whether it lives waits unread; and its pings, too, so it is told unasked that we do (5.5.3)
         last_heard_ = clock_.now();
+        if (stream_->out().empty()) write(Opcode::Pong, {});
         return set_heartbeat_timer();
     }
     // A peer that takes long to read what we have for it answers late: its pong is behind all that.
@@ -398,8 +399,8 @@ void WebSocketImpl::beat() {
         return finish({StreamEnd::Kind::TimedOut, what});
     }
     if (silence >= heartbeat_after_ && !std::exchange(has_pinged_, true)) write(Opcode::Ping, {});
-    set_timer(last_heard_ +
-              (has_pinged_ ? (silence < dead_after_ ? dead_after_ : limit) : std::min(heartbeat_after_, dead_after_)));
+    const auto next = has_pinged_ ? clock_.now() + heartbeat_after_ : last_heard_ + heartbeat_after_;
+    set_timer(std::min(next, last_heard_ + (silence < dead_after_ ? dead_after_ : limit)));
 }
 
 // ---- the end ------------------------------------------------------------------------------------------------------

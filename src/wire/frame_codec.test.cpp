@@ -259,15 +259,16 @@ TEST_CASE("the longest names and the most exceptions fit in a head") {
     const std::string name(255, '\\');
     Head head = message(name, name, name);
     head.type = FrameType::Message;
-    head.session = head.previous = head.reply_to_session = head.ack.session = {kAlice, 4'294'967'295};
+    head.session = head.reply_to_session = head.ack.session = {kAlice, 4'294'967'295};
     head.instance = head.own_instance = kBob;
-    for (auto* member : {&head.sequence, &head.base, &head.missed, &head.reply_to, &head.ack.received,
+    for (auto* member : {&head.sequence, &head.base, &head.reply_to, &head.ack.received,
                          &head.ack.handled, &head.ack.credit}) {
         *member = std::numeric_limits<std::int64_t>::max();
     }
     head.is_opening = head.wants_ack = head.wants_answer = true;
     const Exception longest{head.sequence, "handler_failed", std::string(kMaxExceptionMessageBytes, '\x01')};
     head.ack.exceptions.assign(kMaxExceptions, longest);
+    head.lost.assign(16, {4'294'967'295, head.sequence});
     CHECK(encoded(head).size() <= kMaxHeadBytes);
 }
 

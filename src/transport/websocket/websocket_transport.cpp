@@ -542,7 +542,7 @@ void WebSocketTransport::begin_close() {
 void WebSocketTransport::close() {
     if (is_closed_.exchange(true)) return;
     node_->begin_close();
-    const bool may_wait = bus::ThreadContext::current().depth == 0 && !node_->runs_on_loop();
+    const bool may_wait = bus::ThreadContext::here().depth == 0 && !node_->runs_on_loop();
     if (!may_wait) {
         node_->leave([links = links_] {});  // the loop has to live until it is done
         return;
