@@ -50,7 +50,7 @@ private:
     AtTurnsEnd* previous_ = nullptr;
 };
 
-class LoopCore final : ReactorOwner {
+class LoopCore : ReactorOwner {
 public:
     static constexpr std::size_t kReadBufferBytes = 128 * 1024;
 
