@@ -9,7 +9,7 @@
 
 namespace nyamesh::net {
 
-struct AsioLoop::Impl : LoopCore {};
+struct AsioLoop::Impl final : LoopCore {};
 
 AsioLoop::AsioLoop() : impl_(std::make_shared<Impl>()) {}
 
