@@ -18,11 +18,11 @@ namespace nyamesh {
 
 class Transport {
 public:
-    // Called for each arrival, on whatever thread the transport works on; it runs no user code. `done` may be empty; else
-    // it is told once how the handlers ended, and of a request the answer, unless this returns an error. It may be
+    // Called for each arrival, on whatever thread the transport works on; it runs no user code. `done` may be empty;
+    // else it is told once how the handlers ended, and of a request the answer, unless this returns an error. It may be
     // told on any thread, in the middle of a node's turn. BusError(backpressure): the node's queue is full, come again.
-    using ReceiveCallback = std::move_only_function<std::expected<void, SendError>(const IntentEnvelope& envelope,
-                                                                                   bool is_request, AnswerCallback done)>;
+    using ReceiveCallback = std::move_only_function<std::expected<void, SendError>(
+        const IntentEnvelope& envelope, bool is_request, AnswerCallback done)>;
 
     virtual ~Transport() = default;
 
