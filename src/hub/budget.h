@@ -22,6 +22,7 @@ public:
         refilled_ = now;
         left_ = std::min(rate_, left_ + rate_ * passed.count());
     }
+    bool has_left() const noexcept { return left_ > 0; }
     // True while there is something left.
     bool spend(double units) noexcept {
         left_ -= units;
