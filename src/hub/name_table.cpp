@@ -259,6 +259,7 @@ Watch* NameTable::watch(Party& party, std::string_view text) {
     // The new one first: it keeps its name alive while the oldest, perhaps of the same name's kind, is forgotten.
     Watch& made = watches_.try_emplace({&party, name}, *name, party).first->second;
     name->watches.push_back(made);
+    ++name->watch_count;
     party.watches_.push_front(made);
     if (++party.watch_count_ > std::max<std::size_t>(1, limits_.watches_per_party)) forget(*party.watches_.back());
     return &made;
@@ -269,6 +270,7 @@ void NameTable::forget(Watch& watch) {
     Party& party = watch.watcher;
     if (party.last_watch_ == &watch) party.last_watch_ = nullptr;
     --party.watch_count_;
+    --name.watch_count;
     watches_.erase({&party, &name});
     forget_if_unused(name);
 }

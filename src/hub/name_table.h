@@ -67,6 +67,7 @@ struct Name : Link<ByExpiry> {
     nya::Clock::time_point expires;
     std::unique_ptr<Claim> claim;
     List<Watch, ByName> watches;
+    std::uint32_t watch_count = 0;
 
     ~Name();
 };
