@@ -10,7 +10,9 @@ include(CMakePackageConfigHelpers)
 
 # What pkg-config has to say for a third-party target. A floor that uses a new one adds it here and
 # in NyaMeshConfig.cmake.in.
+set(nya_link_of_Boost::headers "")  # nothing to link
 set(nya_link_of_Boost::json -lboost_json)
+set(nya_link_of_OpenSSL::SSL -lssl -lcrypto)
 set(nya_link_of_re2::re2 -lre2)
 set(nya_link_of_jwt::jwt -ljwt)
 set(nya_link_of_OpenSSL::Crypto -lcrypto)
