@@ -384,8 +384,9 @@ void WebSocketImpl::on_timer() {
 
 void WebSocketImpl::beat() {
     send_pending_pong();
-    if (is_paused_) {  // what the peer sends waits unread: nobody knows
+    if (is_paused_) {  // whether it lives waits unread; and its pings, too, so it is told unasked that we do (5.5.3)
         last_heard_ = clock_.now();
+        if (stream_->out().empty()) write(Opcode::Pong, {});
         return set_heartbeat_timer();
     }
     // A peer that takes long to read what we have for it answers late: its pong is behind all that.
