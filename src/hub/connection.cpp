@@ -20,7 +20,10 @@ using wire::Head;
 using wire::PeerState;
 namespace close_code = wire::close_code;
 
-constexpr std::chrono::seconds kWarnBeforeExpiry{30};
+constexpr std::chrono::seconds kWarnBeforeExpiry{60};
+constexpr std::chrono::seconds kForgivesLostName{5};
+constexpr std::size_t kMaxKeyBytes = 128;
+constexpr std::size_t kMaxLeaseBytes = 512;
 constexpr std::size_t kListed = 1'000;            // names in one answer to list
 constexpr std::size_t kLookedAtForList = 50'000;  // names
 constexpr double kLookedAtPerMessage = 100;       // what such a look costs of the sender's budget
@@ -37,6 +40,16 @@ net::WebSocketSettings socket_settings(const HubLimits& limits) {
     settings.heartbeat_after = wire::kHeartbeatAfter;
     settings.dead_after = wire::kDeadAfter;
     return settings;
+}
+
+// What a client must know to be its name's owner; null: it is all right.
+const char* wrong_in_bid(const Head& head) {
+    if (head.instance == 0) return "a name is bound with the node's instance (i)";
+    if (head.key.size() > kMaxKeyBytes || !std::ranges::all_of(head.key, [](char c) { return c >= ' ' && c <= '~'; })) {
+        return "the key is 1 to 128 printable ASCII characters";
+    }
+    if (head.lease.size() > kMaxLeaseBytes) return "the lease is none of this hub";
+    return nullptr;
 }
 
 std::uint64_t milliseconds(nya::Clock::duration time) {
@@ -116,6 +129,7 @@ void Connection::relay(net::Opcode opcode, const wire::Route& route, std::string
     if (last_name_ == nullptr || last_name_->text != route.from) {
         Name* name = core_.names().find(route.from);
         if (name == nullptr || name->holder != this) {
+            if (has_lost(route.from)) return;
             return fail(close_code::kForgedFrom, quote(route.from, 40) + " is no name of this connection");
         }
         last_name_ = name;
@@ -129,14 +143,18 @@ void Connection::relay(net::Opcode opcode, const wire::Route& route, std::string
     Name& target = watch->name;
     if (!watch->may_send) {
         ++core_.counters().dropped.forbidden;
-        if (watch->answered_in_turn == turn_) return;
-        watch->answered_in_turn = turn_;
-        return refuse(target.text, to_string(SendError::Reason::Unauthorized),
-                      "the token does not allow sending to " + quote(target.text), false);
+        return refuse_sending(*watch);
     }
     if (target.holder == nullptr) return answer_absent(target.text, watch);
     ++core_.counters().relayed;
     static_cast<Connection*>(target.holder)->deliver(opcode, bytes, *watch);
+}
+
+// Whether a name has been taken from this connection so lately that its client may not know yet.
+bool Connection::has_lost(std::string_view name) const {
+    if (!lost_) return false;
+    const auto oldest = core_.turn_began() - kForgivesLostName;
+    return std::ranges::any_of(*lost_, [&](const LostName& lost) { return lost.when >= oldest && lost.name == name; });
 }
 
 // Whoever sends to a name is told of what becomes of it.
@@ -229,6 +247,7 @@ void Connection::greet(const Head& head) {
     is_greeted_ = true;
     client_ = std::string(head.client.substr(0, 64));
     send_welcome();
+    watch_expiry();
     if (core_.log().is_on()) {
         core_.log().write(HubLogLine::Level::Info, "connected",
                           {{"connection", number_}, {"peer", peer_.to_string()}, {"client", client_}},
@@ -236,7 +255,9 @@ void Connection::greet(const Head& head) {
     }
     if (!head.name.empty()) bind(head);
     if (core_.is_draining() && !is_leaving_) {
-        send({.type = FrameType::Drain});
+        Head drain;
+        drain.type = FrameType::Drain;
+        send(drain);
     }
 }
 
@@ -249,6 +270,7 @@ void Connection::send_welcome() {
     welcome.dead_ms = milliseconds(wire::kDeadAfter);
     welcome.max_bytes = core_.settings().limits.max_intent_bytes;
     welcome.resume_ms = milliseconds(wire::kResumeWindow);
+    if (claims_ && claims_->expires) welcome.in_ms = static_cast<std::uint64_t>(seconds_left()) * 1000;
     send(welcome);
 }
 
@@ -262,9 +284,19 @@ void Connection::refuse(std::string_view name, std::string_view error, std::stri
     send(head);
 }
 
+void Connection::refuse_sending(Watch& watch) {
+    if (watch.answered_in_turn == turn_) return;
+    watch.answered_in_turn = turn_;
+    refuse(watch.name.text, to_string(SendError::Reason::Unauthorized),
+           "the token does not allow sending to " + quote(watch.name.text), false);
+}
+
 void Connection::bind(const Head& head) {
     if (const auto valid = check_node_id(head.name); !valid) {
-        return refuse(head.name, to_string(valid.error().reason), valid.error().message, false);
+        return fail(close_code::kMalformed, "n: " + valid.error().message);
+    }
+    if (const char* wrong = wrong_in_bid(head)) {
+        return refuse(head.name, to_string(SendError::Reason::Malformed), wrong, false);
     }
     if (claims_ && !claims_->may_bind(head.name)) {
         return refuse(head.name, to_string(SendError::Reason::Unauthorized),
@@ -290,7 +322,7 @@ void Connection::bind(const Head& head) {
             messages_.spend(static_cast<double>(name->watch_count));
             return tell_bound(*name);
         case NameTable::Outcome::Taken:
-            return tell_taken(*name);
+            return tell_taken(*name, false);
         case NameTable::Outcome::TableFull:
             return refuse(bid.name, to_string(SendError::Reason::Backpressure), "the hub knows as many names as it can",
                           true);
@@ -309,9 +341,10 @@ void Connection::unbind(const Head& head) {
 
 void Connection::resolve(const Head& head) {
     if (const auto valid = check_node_id(head.name); !valid) {
-        return refuse(head.name, to_string(valid.error().reason), valid.error().message, false);
+        return fail(close_code::kMalformed, "n: " + valid.error().message);
     }
-    const Watch* watch = find_watch(head.name);
+    Watch* watch = find_watch(head.name);
+    if (watch != nullptr && !watch->may_send) return refuse_sending(*watch);
     if (watch != nullptr) return send_state(watch->name, true);
     Name unknown;
     unknown.text = head.name;
@@ -359,7 +392,6 @@ bool Connection::admit(const std::string& token) {
         return false;
     }
     claims_ = std::make_unique<Claims>(std::move(*claims));
-    watch_expiry();
     return true;
 }
 
@@ -372,51 +404,52 @@ void Connection::unauthorized(const std::string& why) {
 // A fresh token of the same subject, which allows at least the names that are bound.
 void Connection::renew(const Head& head) {
     const std::string_view error = to_string(SendError::Reason::Unauthorized);
-    if (!claims_) return;  // nobody has asked for one
+    if (!claims_) return send_welcome();  // nobody has asked for one
     auto claims = core_.tokens().check(std::string(head.token), core_.settings().unix_time());
     if (!claims || !claims->once_id.empty()) {
         ++core_.counters().auth_failures;
         return refuse({}, error, claims ? "a token for one connection cannot renew another" : claims.error(), false);
     }
-    if (claims->subject != claims_->subject) return refuse({}, error, "the token is of another subject", false);
+    std::string wrong;
+    if (claims->subject != claims_->subject) wrong = "the fresh token is of another subject";
     for (const Name* name : names()) {
-        if (!claims->may_bind(name->text)) {
-            return refuse(name->text, error, "the token does not allow this name, which is bound", false);
-        }
+        if (!claims->may_bind(name->text)) wrong = "the fresh token does not allow the name " + quote(name->text, 30);
+    }
+    if (!wrong.empty()) {
+        ++core_.counters().auth_failures;
+        refuse({}, error, wrong, false);
+        return fail(close_code::kForbidden, wrong);
     }
     *claims_ = std::move(*claims);
     watches().for_each([this](Watch& watch) { watch.may_send = claims_->may_send_to(watch.name.text); });
     is_warned_ = false;
+    send_welcome();
     watch_expiry();
+}
+
+std::int64_t Connection::seconds_left() const {
+    return std::max<std::int64_t>(0, *claims_->expires - core_.settings().unix_time());
 }
 
 void Connection::watch_expiry() {
     core_.loop().cancel(deadline_);
     deadline_ = 0;
-    if (!claims_->expires) return;
-    const std::int64_t left = *claims_->expires - core_.settings().unix_time();
-    if (left <= 0) return expire();
-    // In steps: the wall clock may be set, and a timer far in the future would not hear of it.
-    std::chrono::seconds wait = std::min<std::chrono::seconds>(std::chrono::seconds(left), kLongestTimer);
-    if (!is_warned_ && left > kWarnBeforeExpiry.count()) {
-        wait = std::min(wait, std::chrono::seconds(left) - kWarnBeforeExpiry);
-    } else if (!is_warned_ && is_greeted_) {
+    if (!claims_ || !claims_->expires) return;
+    const std::chrono::seconds left(seconds_left());
+    if (left.count() == 0) return fail(close_code::kTokenExpired, "the token has expired");
+    if (left <= kWarnBeforeExpiry && !is_warned_) {
         is_warned_ = true;
         Head head;
         head.type = FrameType::Expiring;
-        head.in_ms = static_cast<std::uint64_t>(left) * 1000;
+        head.in_ms = milliseconds(left);
         send(head);
-    } else if (!is_warned_) {
-        wait = std::chrono::seconds(0);  // welcome comes first
     }
+    // In steps: the wall clock may be set, and a timer far in the future would not hear of it.
+    const auto wait = std::min<std::chrono::seconds>(is_warned_ ? left : left - kWarnBeforeExpiry, kLongestTimer);
     deadline_ = core_.loop().call_at(core_.loop().clock()->now() + wait, [this] {
         deadline_ = 0;
         watch_expiry();
     });
-}
-
-void Connection::expire() {
-    fail(close_code::kTokenExpired, "the token has expired");
 }
 
 // ---- what others hear -------------------------------------------------------------------------------------------
@@ -442,6 +475,9 @@ void Connection::send_state(const Name& name, bool is_answer) {
     if (name.state == PeerState::Here) {
         head.instance = name.instance;
         head.has_sessions = name.has_sessions;
+    } else if (name.state == PeerState::Away || name.state == PeerState::Gone) {
+        head.instance = name.instance;
+        if (name.state == PeerState::Away) head.in_ms = milliseconds(core_.names().lease_left(name));
     } else if (name.state == PeerState::Unknown && core_.grace_left().count() > 0) {
         head.state = PeerState::Later;
         head.in_ms = milliseconds(core_.grace_left());
@@ -479,19 +515,31 @@ void Connection::tell_bound(const Name& name) {
 }
 
 void Connection::tell_taken(const Name& name) {
+    tell_taken(name, true);
+}
+
+void Connection::tell_taken(const Name& name, bool is_own) {
+    const bool is_away = name.state == PeerState::Away;
+    const std::string message = "the name " + quote(name.text) +
+                                (is_away ? " belongs to another client, whose connection is lost"
+                                         : " belongs to another client, which is there");
     Head head;
     head.type = FrameType::Refused;
     head.name = name.text;
     head.error = to_string(SendError::Reason::NameTaken);
-    head.may_retry = true;
-    head.message = "the name belongs to somebody else";
-    head.hint = "Choose another name, or give the key of the one who has it";
-    if (name.state == PeerState::Away) head.in_ms = milliseconds(core_.names().lease_left(name));
+    head.may_retry = is_away || is_own;
+    head.message = message;
+    head.hint = "Choose another name, or give the owner's key";
+    if (is_away) head.in_ms = milliseconds(core_.names().lease_left(name));
     send(head);
 }
 
 void Connection::tell_replaced(const Name& name) {
     ++core_.counters().takeovers;
+    if (!lost_) lost_ = std::make_unique<std::vector<LostName>>();
+    const auto now = core_.loop().clock()->now();
+    std::erase_if(*lost_, [&](const LostName& lost) { return lost.when < now - kForgivesLostName; });
+    if (lost_->size() < core_.settings().limits.names_per_connection) lost_->push_back({name.text, now});
     Head head;
     head.type = FrameType::Unbound;
     head.name = name.text;

@@ -51,6 +51,7 @@ public:
     std::size_t waiting() const noexcept { return stream_->out().size(); }
     std::uint64_t received() const noexcept { return received_; }
     std::uint64_t sent() const noexcept { return sent_; }
+    bool is_leaving() const noexcept { return is_leaving_; }
     bool is_greeted() const noexcept { return is_greeted_; }
     bool is_paused() const noexcept { return is_paused_; }
     bool is_full() const noexcept { return is_full_; }
@@ -80,6 +81,9 @@ private:
     void control(std::string_view bytes);
     void greet(const wire::Head& head);
     void send_welcome();
+    void refuse_sending(Watch& watch);
+    void tell_taken(const Name& name, bool is_own);
+    bool has_lost(std::string_view name) const;
     void bind(const wire::Head& head);
     void unbind(const wire::Head& head);
     void resolve(const wire::Head& head);
@@ -90,7 +94,7 @@ private:
     bool admit(const std::string& token);
     void unauthorized(const std::string& why);
     void watch_expiry();
-    void expire();
+    std::int64_t seconds_left() const;  // of a token that ends
 
     void answer_absent(std::string_view name, Watch* watch);
     void send_state(const Name& name, bool is_answer);
@@ -102,6 +106,11 @@ private:
     void slow_down();
     void try_to_resume();
     void leave(bool is_orderly);
+
+    struct LostName {
+        std::string name;
+        nya::Clock::time_point when;
+    };
 
     HubCore& core_;
     std::unique_ptr<net::WebSocket> socket_;
@@ -115,9 +124,10 @@ private:
     std::uint64_t sent_ = 0;
     net::Address peer_;
     std::string client_;
-    std::string token_;                // of the header, until hello
-    std::unique_ptr<Claims> claims_;   // of its token
-    net::Loop::TimerId deadline_ = 0;  // for hello; later of the token
+    std::string token_;                            // of the header, until hello
+    std::unique_ptr<Claims> claims_;               // of its token
+    std::unique_ptr<std::vector<LostName>> lost_;  // to others, lately
+    net::Loop::TimerId deadline_ = 0;              // for hello; later of the token
     net::Loop::TimerId resume_timer_ = 0;
     std::uint8_t seconds_without_progress_ = 0;
     bool is_greeted_ = false;

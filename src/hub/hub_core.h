@@ -64,7 +64,7 @@ public:
     HubStatistics statistics() const;
 
     // ---- for Visitor, Connection and the operators' pages ----
-    net::Loop& loop() noexcept { return loop_; }
+    net::Loop& loop() const noexcept { return loop_; }
     const Settings& settings() const noexcept { return settings_; }
     TokenChecker& tokens() noexcept { return settings_.tokens; }
     NameTable& names() noexcept { return names_; }
