@@ -355,7 +355,7 @@ void WebSocketImpl::set_heartbeat_timer() {
     if (heartbeat_after_ == heartbeat_after_.zero()) {
         loop_.cancel(std::exchange(timer_, 0));
     } else {
-        set_timer(last_heard_ + std::min(has_pinged_ ? dead_after_ : heartbeat_after_, dead_after_));
+        set_timer(last_heard_ + std::min(heartbeat_after_, dead_after_));
     }
 }
 
@@ -399,8 +399,8 @@ void WebSocketImpl::beat() {
         return finish({StreamEnd::Kind::TimedOut, what});
     }
     if (silence >= heartbeat_after_ && !std::exchange(has_pinged_, true)) write(Opcode::Ping, {});
-    set_timer(last_heard_ +
-              (has_pinged_ ? (silence < dead_after_ ? dead_after_ : limit) : std::min(heartbeat_after_, dead_after_)));
+    const auto next = has_pinged_ ? clock_.now() + heartbeat_after_ : last_heard_ + heartbeat_after_;
+    set_timer(std::min(next, last_heard_ + (silence < dead_after_ ? dead_after_ : limit)));
 }
 
 // ---- the end ------------------------------------------------------------------------------------------------------
