@@ -4,7 +4,9 @@
 // Where the two may differ:
 //   - Beast looks at a header once it is whole, we at each byte: what we refuse, Beast may still wait for;
 //   - 1014 has been registered since, and above 4999 nothing is defined (RFC 6455, 7.4.2): we take the one and
-//     refuse the others, Beast the other way round.
+//     refuse the others, Beast the other way round;
+//   - Beast does not notice that a text ends within a character if its last frame is empty;
+//   - a length of 2^63 or more breaks the protocol for us (5.2), for Beast it is just too big.
 //
 // The first byte of the input says whether the rest is raw bytes or the description of frames, how large a message may
 // be and how the bytes are cut; a description is, for each frame, its first byte, the length of its payload, and that.
@@ -71,10 +73,16 @@ public:
         error = {};
         return asio::buffer_size(buffers);
     }
+    // Beast demands that they exist, and does not call them.
     template <class Buffers>
-    std::size_t read_some(const Buffers&) = delete;
+    std::size_t read_some(const Buffers& buffers) {
+        beast::error_code error;
+        return read_some(buffers, error);
+    }
     template <class Buffers>
-    std::size_t write_some(const Buffers&) = delete;
+    std::size_t write_some(const Buffers& buffers) {
+        return asio::buffer_size(buffers);
+    }
 
 private:
     executor_type executor_;
@@ -167,8 +175,8 @@ std::string frames_of(std::string_view description, Role role) {
     return bytes;
 }
 
-// A close code on which the two disagree.
-bool is_disputed(std::string_view bytes, std::uint8_t kind, std::size_t limit) {
+// A close code or a length on which the two disagree.
+bool is_disputed(std::string_view bytes, std::size_t limit) {
     struct : nyamesh::net::FrameHandler {
         bool on_message(nyamesh::net::Opcode, std::string_view) override { return true; }
         bool on_ping(std::string_view) override { return true; }
@@ -178,10 +186,11 @@ bool is_disputed(std::string_view bytes, std::uint8_t kind, std::size_t limit) {
     } handler;
     FrameReader reader(Role::Server, limit);
     std::string copy(bytes);
-    static_cast<void>(kind);
     const auto* error = reader.read(copy, handler);
-    return handler.is_1014 ||
-           (error != nullptr && std::string_view(error->message) == "a close frame has a code that must not be sent");
+    if (error == nullptr) return handler.is_1014;
+    const std::string_view words = error->message;
+    return words == "a close frame has a code that must not be sent" ||
+           words == "a frame's length has its highest bit set";
 }
 
 }  // namespace
@@ -200,9 +209,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const Verdict single = ours(bytes, role, Cuts(1), limit);
         require(whole.log == cut.log && whole.refused == cut.refused, "portions make no difference");
         require(whole.log == single.log && whole.refused == single.refused, "single bytes make no difference");
-        if (role == Role::Client || is_disputed(bytes, cut_kind, limit)) continue;
+        if (role == Role::Client || is_disputed(bytes, limit)) continue;
 
         const Verdict theirs = beasts(bytes, Cuts(cut_kind), limit);
+        if (whole.refused == 1007 && theirs.refused != 1007 && theirs.log.size() > whole.log.size()) {
+            require(theirs.log.starts_with(whole.log), "Beast reads the same messages up to a text that is cut");
+            continue;
+        }
         require(whole.log == theirs.log, "Beast reads the same messages");
         require(whole.refused == theirs.refused || theirs.wants_more, "Beast refuses with the same code");
         require(whole.refused != 0 || theirs.refused == 0, "what Beast refuses we refuse");
