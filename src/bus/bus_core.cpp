@@ -5,7 +5,7 @@
 #include <nyamesh/names.h>
 
 #include "base/assert.h"
-#include "bus/did_you_mean.h"
+#include "intent/did_you_mean.h"
 #include "intent/quote.h"
 
 #include <algorithm>
