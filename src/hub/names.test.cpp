@@ -102,9 +102,15 @@ TEST_CASE("the owner gets a lost name back at once, as any instance") {
 TEST_CASE("a name given back is free at once") {
     HubWorld world;
     auto alice = world.node("alice", kKey, kFirst);
-    SUBCASE("by unbind") { alice->say(R"({"t":"unbind","n":"alice"})"); }
-    SUBCASE("by a close with 1000") { alice->close(1000); }
-    SUBCASE("by a close with 1001") { alice->close(1001); }
+    SUBCASE("by unbind") {
+        alice->say(R"({"t":"unbind","n":"alice"})");
+    }
+    SUBCASE("by a close with 1000") {
+        alice->close(1000);
+    }
+    SUBCASE("by a close with 1001") {
+        alice->close(1001);
+    }
     world.world.run_for(1s);
     auto other = world.client();
     other->say(hello(kSecond, R"(,"key":"another")"));
@@ -215,7 +221,8 @@ TEST_CASE("names and watches have bounds") {
         CHECK(world.core->names().find("bob") != nullptr);  // gone, not forgotten
     }
     SUBCASE("the table of names") {
-        for (int i = 0; i < 20; ++i) alice->say(R"({"t":"bind","n":"x)" + std::to_string(i) + R"(","i":"00000000000000b1"})");
+        for (int i = 0; i < 20; ++i)
+            alice->say(R"({"t":"bind","n":"x)" + std::to_string(i) + R"(","i":"00000000000000b1"})");
         world.world.run_for(1s);
         CHECK(world.core->names().size() <= 6);
     }

@@ -28,7 +28,7 @@ public:
 
 protected:
     AtTurnsEnd() = default;
-    ~AtTurnsEnd() { unlist(); }
+    virtual ~AtTurnsEnd() { unlist(); }
     void unlist() noexcept {
         if (next_ == nullptr) return;
         next_->previous_ = previous_;
@@ -50,12 +50,12 @@ private:
     AtTurnsEnd* previous_ = nullptr;
 };
 
-class LoopCore final : ReactorOwner {
+class LoopCore : ReactorOwner {
 public:
     static constexpr std::size_t kReadBufferBytes = 128 * 1024;
 
     LoopCore();
-    ~LoopCore();
+    virtual ~LoopCore();
     void run();
     void stop();
     void drop_all();  // tasks and timers, unrun
@@ -83,7 +83,7 @@ private:
 
     struct Anchor final : AtTurnsEnd {
         Anchor();
-        ~Anchor();
+        ~Anchor() override;
     };
 
     const std::shared_ptr<nya::Clock> clock_ = nya::Clock::system();

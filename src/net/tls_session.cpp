@@ -22,23 +22,30 @@ constexpr std::size_t kMaxPart = std::size_t{1} << 30;  // OpenSSL counts in int
 std::string certificate_words(long reason, const std::string& host) {
     const std::string whose = "the certificate of " + host;
     switch (reason) {
-        case X509_V_ERR_CERT_HAS_EXPIRED: return whose + " has expired";
-        case X509_V_ERR_CERT_NOT_YET_VALID: return whose + " is not valid yet (is the clock right?)";
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            return whose + " has expired";
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return whose + " is not valid yet (is the clock right?)";
         case X509_V_ERR_HOSTNAME_MISMATCH:
-        case X509_V_ERR_IP_ADDRESS_MISMATCH: return "the certificate is for another host than " + host;
-        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return whose + " is self-signed";
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+            return "the certificate is for another host than " + host;
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+            return whose + " is self-signed";
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-        case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return whose + " was issued by an unknown CA";
-        default: break;
+        case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+            return whose + " was issued by an unknown CA";
+        default:
+            break;
     }
     return whose + " is not accepted: " + X509_verify_cert_error_string(reason);
 }
 
 class OpenSslSession final : public TlsSession {
 public:
-    OpenSslSession(SSL* ssl, bool is_server, std::string host) : ssl_(ssl), is_server_(is_server), host_(std::move(host)) {}
+    OpenSslSession(SSL* ssl, bool is_server, std::string host)
+        : ssl_(ssl), is_server_(is_server), host_(std::move(host)) {}
     ~OpenSslSession() override { SSL_free(ssl_); }
     OpenSslSession(const OpenSslSession&) = delete;
     OpenSslSession& operator=(const OpenSslSession&) = delete;
@@ -73,10 +80,14 @@ private:
     Result outcome_of(int result) {
         const int system_error = errno;
         switch (SSL_get_error(ssl_, result)) {
-            case SSL_ERROR_WANT_READ: return {Outcome::WantsRead};
-            case SSL_ERROR_WANT_WRITE: return {Outcome::WantsWrite};
-            case SSL_ERROR_ZERO_RETURN: return {Outcome::Ended};
-            default: break;
+            case SSL_ERROR_WANT_READ:
+                return {Outcome::WantsRead};
+            case SSL_ERROR_WANT_WRITE:
+                return {Outcome::WantsWrite};
+            case SSL_ERROR_ZERO_RETURN:
+                return {Outcome::Ended};
+            default:
+                break;
         }
         has_failed_ = true;  // SSL_shutdown is forbidden from here on
         const unsigned long code = ERR_peek_error();
@@ -94,7 +105,8 @@ private:
 
     std::string words_of(unsigned long code) const {
         switch (ERR_GET_REASON(code)) {
-            case SSL_R_CERTIFICATE_VERIFY_FAILED: return certificate_words(SSL_get_verify_result(ssl_), host_);
+            case SSL_R_CERTIFICATE_VERIFY_FAILED:
+                return certificate_words(SSL_get_verify_result(ssl_), host_);
             case SSL_R_WRONG_VERSION_NUMBER:
             case SSL_R_HTTP_REQUEST:
             case SSL_R_HTTPS_PROXY_REQUEST:
@@ -103,11 +115,16 @@ private:
                 if (is_shaking_) return host_ + " does not speak TLS";
                 break;
             case SSL_R_UNSUPPORTED_PROTOCOL:
-            case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return host_ + " speaks no TLS version from 1.2 on";
-            case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return host_ + " does not know the CA of our certificate";
-            case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED: return host_ + " says that our certificate has expired";
-            case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE: return host_ + " does not accept our certificate";
-            default: break;
+            case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+                return host_ + " speaks no TLS version from 1.2 on";
+            case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+                return host_ + " does not know the CA of our certificate";
+            case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+                return host_ + " says that our certificate has expired";
+            case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+                return host_ + " does not accept our certificate";
+            default:
+                break;
         }
         const char* words = ERR_reason_error_string(code);
         return "TLS with " + host_ + " failed: " + (words == nullptr ? "reason unknown" : words);
