@@ -64,6 +64,21 @@ public:
         out_ += value ? "true" : "false";
         return true;
     }
+    bool lost(const std::vector<LostSession>& all) {
+        if (all.empty()) return true;
+        key();
+        char before = '[';
+        for (const LostSession& lost : all) {
+            out_ += std::exchange(before, ',');
+            out_ += '[';
+            digits(lost.number);
+            out_ += ',';
+            digits(lost.last);
+            out_ += ']';
+        }
+        out_ += ']';
+        return true;
+    }
     bool exceptions(const std::vector<Exception>& all) {
         if (all.empty() || !has_counters_) return true;
         key();

@@ -1,7 +1,7 @@
 // The fast road: heads as encode_head() writes them, with their members in order and no escapes.
 //
 // It never explains: whatever it does not expect is left to the strict road, which reads it or says what is wrong.
-// That members must come in order is also what makes it safe: none can be there twice. Exceptions ("x") are rare
+// That members must come in order is also what makes it safe: none can be there twice. Lists ("p", "x") are rare
 // and allocate in any case, so they go the strict road as well.
 #include "base/ascii.h"
 #include "base/utf8.h"
@@ -89,6 +89,7 @@ public:
         return out || take("false");
     }
 
+    bool lost(std::vector<LostSession>&) noexcept { return false; }
     bool exceptions(std::vector<Exception>&) noexcept { return false; }
 
 private:

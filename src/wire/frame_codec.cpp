@@ -65,7 +65,7 @@ std::initializer_list<Member> needed(const Head& head) noexcept {
     static constexpr std::initializer_list<Member> kBinding{Member::Name, Member::Instance};
     static constexpr std::initializer_list<Member> kReplyTo{Member::ReplyTo};
     static constexpr std::initializer_list<Member> kCounters{Member::AckSession};
-    static constexpr std::initializer_list<Member> kReset{Member::Session, Member::OwnInstance};
+    static constexpr std::initializer_list<Member> kOwnInstance{Member::OwnInstance};
     static constexpr std::initializer_list<Member> kToken{Member::Token};
     static constexpr std::initializer_list<Member> kHub{Member::Hub};
     static constexpr std::initializer_list<Member> kError{Member::Error};
@@ -77,7 +77,8 @@ std::initializer_list<Member> needed(const Head& head) noexcept {
         case FrameType::Ack:
             return kCounters;
         case FrameType::Reset:
-            return kReset;
+        case FrameType::Bye:
+            return kOwnInstance;
         case FrameType::Bind:
             return kBinding;
         case FrameType::Unbind:
@@ -97,7 +98,6 @@ std::initializer_list<Member> needed(const Head& head) noexcept {
         case FrameType::Peer:
             return kNameAndState;
         case FrameType::Sync:
-        case FrameType::Bye:
         case FrameType::Ping:
         case FrameType::Pong:
         case FrameType::Hello:

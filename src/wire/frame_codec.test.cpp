@@ -259,15 +259,16 @@ TEST_CASE("the longest names and the most exceptions fit in a head") {
     const std::string name(255, '\\');
     Head head = message(name, name, name);
     head.type = FrameType::Message;
-    head.session = head.previous = head.reply_to_session = head.ack.session = {kAlice, 4'294'967'295};
+    head.session = head.reply_to_session = head.ack.session = {kAlice, 4'294'967'295};
     head.instance = head.own_instance = kBob;
-    for (auto* member : {&head.sequence, &head.base, &head.missed, &head.reply_to, &head.ack.received,
+    for (auto* member : {&head.sequence, &head.base, &head.reply_to, &head.ack.received,
                          &head.ack.handled, &head.ack.credit}) {
         *member = std::numeric_limits<std::int64_t>::max();
     }
     head.is_opening = head.wants_ack = head.wants_answer = true;
     const Exception longest{head.sequence, "handler_failed", std::string(kMaxExceptionMessageBytes, '\x01')};
     head.ack.exceptions.assign(kMaxExceptions, longest);
+    head.lost.assign(16, {4'294'967'295, head.sequence});
     CHECK(encoded(head).size() <= kMaxHeadBytes);
 }
 
@@ -365,8 +366,7 @@ public:
         head.sequence = 1 + below(1000);
         head.base = integer();
         head.is_opening = coin();
-        head.missed = integer();
-        head.previous = session();
+        if (below(8) == 0) head.lost = {{0, integer()}, {3, integer()}};
         head.kind = static_cast<MessageKind>(below(3));
         head.reply_to_session = session();
         head.reply_to = 1 + below(1000);
@@ -433,8 +433,8 @@ TEST_CASE("both roads read what encode() writes, and read the same") {
         CHECK(route->type == frame->head.type);
         CHECK(route->to == (is_relayed(route->type) ? frame->head.to : ""));
         CHECK(route->from == (is_relayed(route->type) ? frame->head.from : ""));
-        const bool is_plain =
-            bytes.find('\\') == std::string::npos && frame->head.ack.exceptions.empty();  // those go the strict road
+        const bool has_lists = !frame->head.lost.empty() || !frame->head.ack.exceptions.empty();
+        const bool is_plain = bytes.find('\\') == std::string::npos && !has_lists;  // those go the strict road
         CHECK(takes_fast_road(bytes.substr(0, bytes.find('\n'))) == is_plain);
         fast += is_plain;
     }

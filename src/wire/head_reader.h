@@ -10,7 +10,8 @@
 
 namespace nyamesh::wire::detail {
 
-inline constexpr std::size_t kMaxMembers = 64;       // of one head, unknown ones included
+inline constexpr std::size_t kMaxMembers = 64;  // of one head, unknown ones included
+inline constexpr std::size_t kMaxLostSessions = 16;
 inline constexpr std::size_t kMaxSkippedDepth = 16;  // of an unknown member's value
 
 // The head's line, without its line feed; at most kMaxHeadBytes.

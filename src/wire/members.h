@@ -24,8 +24,7 @@ enum class Member : std::uint8_t {
     Sequence,
     Base,
     IsOpening,
-    Missed,
-    Previous,
+    Lost,
     Kind,
     ReplyToSession,
     ReplyTo,
@@ -56,11 +55,11 @@ enum class Member : std::uint8_t {
     Hint,
 };
 
-inline constexpr std::array<std::string_view, 39> kMemberNames{
-    "t",     "to", "from",      "n",        "s",     "i",      "q",     "b",       "o",     "g",
-    "p",     "k",  "rs",        "re",       "e",     "w",      "y",     "fi",      "a",     "r",
-    "h",     "c",  "x",         "sessions", "token", "key",    "lease", "client",  "state", "hub",
-    "epoch", "in", "heartbeat", "dead",     "max",   "resume", "retry", "message", "hint"};
+inline constexpr std::array<std::string_view, 38> kMemberNames{
+    "t",  "to",        "from",     "n",     "s",      "i",     "q",       "b",     "o",   "p",
+    "k",  "rs",        "re",       "e",     "w",      "y",     "fi",      "a",     "r",   "h",
+    "c",  "x",         "sessions", "token", "key",    "lease", "client",  "state", "hub", "epoch",
+    "in", "heartbeat", "dead",     "max",   "resume", "retry", "message", "hint"};
 static_assert(static_cast<std::size_t>(Member::Hint) + 1 == kMemberNames.size());
 
 // `,"name":`, as a member of a head begins.
@@ -133,10 +132,8 @@ template <class AnyHead, class Values>
             return values.integer(head.base);
         case Member::IsOpening:
             return values.flag(head.is_opening);
-        case Member::Missed:
-            return values.integer(head.missed);
-        case Member::Previous:
-            return values.session(head.previous);
+        case Member::Lost:
+            return values.lost(head.lost);
         case Member::Kind:
             return values.kind(head.kind);
         case Member::ReplyToSession:

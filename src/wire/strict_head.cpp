@@ -90,6 +90,29 @@ public:
         return out || take("false") || fail_member(at_, "is neither true nor false");
     }
 
+    // [[3,17]]
+    bool lost(std::vector<LostSession>& out) {
+        return array("is not a list of sessions", [&] {
+            LostSession lost;
+            std::size_t place = 0;
+            const bool is_read = array("has a session that is not a list", [&] {
+                std::uint64_t number = 0;
+                if (place > 1) return fail_member(at_, "has a session of more than two parts");
+                if (place++ == 1) return integer(lost.last);
+                const std::size_t start = at_;
+                if (!integer(number)) return false;
+                lost.number = static_cast<std::uint32_t>(number);
+                return number <= std::numeric_limits<std::uint32_t>::max() ||
+                       fail_member(start, "has a session's number above 4294967295");
+            });
+            if (!is_read) return false;
+            if (place < 2) return fail_member(at_, "has a session without number and sequence");
+            if (out.size() == kMaxLostSessions) return fail_member(at_, "has too many sessions");
+            out.push_back(lost);
+            return true;
+        });
+    }
+
     // [[17,"no_handler"],[18,"handler_failed","out of tea"]]
     bool exceptions(std::vector<Exception>& out) {
         return array("is not a list of exceptions", [&] {
