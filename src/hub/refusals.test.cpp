@@ -173,6 +173,7 @@ TEST_CASE("no more connections than allowed, of the hub and of an address") {
         options.limits.connections_per_address = 3;
     }
     HubWorld world(1, options);
+    world.world.settings().client_ip = "203.0.113.7";
     std::vector<std::unique_ptr<TestClient>> clients;
     for (int i = 0; i < 3; ++i) clients.push_back(world.node("n" + std::to_string(i)));
     auto last = world.client();
