@@ -172,7 +172,7 @@ TEST_CASE("posts from many threads keep each thread's order; timers run in order
             const auto now = loop->clock()->now();
             const auto never = loop->call_at(now + 1ms, [] { FAIL("cancelled"); });
             loop->call_at(now + 3ms, [&] { loop->stop(); });
-            loop->call_at(now + 2ms, [&, never] { ran += 10; });
+            loop->call_at(now + 2ms, [&] { ran += 10; });
             loop->cancel(never);
         }
     };
