@@ -248,7 +248,10 @@ void SocketStream::on_readable() {
             if (gone) return;
             gone_ = nullptr;
         }
-        if (got.more == Got::More::Ended) return end(std::move(got.end));
+        if (got.more == Got::More::Ended) {
+            if (state_ == State::Lingering) got.end = {StreamEnd::Kind::Closed, "closed"};  // all has been said
+            return end(std::move(got.end));
+        }
         if (state_ == State::Over) return;
         if (is_paused_ && !is_closing_) {
             reads_again_ = tls_ != nullptr && tls_->has_more();
@@ -410,6 +413,7 @@ void SocketStream::end(StreamEnd end) {
     core_->cancel(std::exchange(timer_, 0));
     connecting_ = nullptr;
     unlist();
+    if (tls_ != nullptr && end.kind == StreamEnd::Kind::Closed) tls_->send_close_notify();
     tls_ = nullptr;
     watch_.reset();
     out_.clear();

@@ -50,7 +50,12 @@ public:
         SSL_set_app_data(ssl_, &peer_);  // for the tickets that come
         context_->resume(ssl_, peer_);
     }
-    ~OpenSslSession() override { SSL_free(ssl_); }
+    ~OpenSslSession() override {
+        // Else OpenSSL takes the session of a connection that was cut for unfit to be resumed: a rule of TLS 1.0 (RFC
+        // 2246, 7.2.1) that later versions have dropped. Just then it is wanted.
+        SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(ssl_);
+    }
     OpenSslSession(const OpenSslSession&) = delete;
     OpenSslSession& operator=(const OpenSslSession&) = delete;
 
