@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,6 +58,28 @@ std::uint64_t big_endian(std::string_view bytes) {
     return value;
 }
 
+// The handshake goes on by itself with the first writes and reads.
+void start_tls(Client& client) {
+    static SSL_CTX* const context = [] {
+        SSL_CTX* made = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_mode(
+            made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+        return made;
+    }();
+    client.tls = SSL_new(context);
+    SSL_set_fd(client.tls, client.fd);
+    SSL_set_connect_state(client.tls);
+}
+
+// Bytes moved; 0: nothing for now; -1: the connection is over, or broken.
+ssize_t tls_result(const Client& client, int result, bool& waits_to_write) {
+    if (result > 0) return result;
+    const int why = SSL_get_error(client.tls, result);
+    ERR_clear_error();
+    waits_to_write = why == SSL_ERROR_WANT_WRITE;
+    return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}
+
 [[noreturn]] void fail_closed(const Client& client, std::string_view payload) {
     std::string why = client.name + ": the server closed the connection";
     if (payload.size() >= 2) {
@@ -71,7 +95,7 @@ void fail(const std::string& what) {
     std::exit(1);
 }
 
-void open(Client& client, std::uint16_t port, const std::string& path, const std::string& headers) {
+void open(Client& client, std::uint16_t port, bool has_tls, const std::string& path, const std::string& headers) {
     client.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client.fd < 0) fail(std::string("socket: ") + std::strerror(errno));
     sockaddr_in address{};
@@ -88,6 +112,7 @@ void open(Client& client, std::uint16_t port, const std::string& path, const std
     // Ends with a reset, so that thousands of connections do not stay behind as TIME_WAIT and meet the next round.
     const linger reset{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (has_tls) start_tls(client);
 
     client.out += "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
                   "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
@@ -118,14 +143,40 @@ void append_frame(Client& client, Opcode opcode, std::string_view first, std::st
     apply_mask(client.out.data() + begin, size, mask);
 }
 
+std::size_t read(Client& client, char* buffer, std::size_t size) {
+    if (client.tls == nullptr) {
+        const ssize_t got = ::recv(client.fd, buffer, size, 0);
+        if (got > 0) return static_cast<std::size_t>(got);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+        fail(client.name + ": the server has hung up");
+    }
+    // A TLS record at a time: what stays inside the library would not wake us again.
+    std::size_t filled = 0;
+    while (filled < size) {
+        bool waits_to_write = false;
+        const int read = SSL_read(client.tls, buffer + filled, static_cast<int>(size - filled));
+        const ssize_t got = tls_result(client, read, waits_to_write);
+        if (got < 0) fail(client.name + ": the server has hung up, or refuses TLS");
+        if (got == 0) break;
+        filled += static_cast<std::size_t>(got);
+    }
+    return filled;
+}
+
 bool flush(Client& client) {
     while (!client.out.empty()) {
-        const ssize_t sent = ::send(client.fd, client.out.data(), client.out.size(), MSG_NOSIGNAL);
-        if (sent < 0) {
-            if (errno == EINTR) continue;
-            if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
-            fail(client.name + ": send: " + std::strerror(errno));
+        bool waits_to_write = false;
+        ssize_t sent = 0;
+        if (client.tls != nullptr) {
+            const int written = SSL_write(client.tls, client.out.data(), static_cast<int>(client.out.size()));
+            sent = tls_result(client, written, waits_to_write);
+            if (sent == 0) return !waits_to_write;
+        } else {
+            sent = ::send(client.fd, client.out.data(), client.out.size(), MSG_NOSIGNAL);
+            if (sent < 0 && errno == EINTR) continue;
+            if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
         }
+        if (sent < 0) fail(client.name + ": the server takes no more: " + std::strerror(errno));
         if (static_cast<std::size_t>(sent) == client.out.size()) {
             client.out.clear();
         } else {

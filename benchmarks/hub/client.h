@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+using SSL = struct ssl_st;
+
 namespace hub_load {
 
 // Prints what went wrong and ends the program: a benchmark that goes on after an error measures something else.
@@ -21,7 +23,8 @@ struct Client {
     enum class State : std::uint8_t { Upgrading, Greeting, Ready };
 
     int fd = -1;
-    std::string name;  // what others address it by
+    SSL* tls = nullptr;  // none: plain TCP
+    std::string name;    // what others address it by
     State state = State::Upgrading;
     std::string before, after;     // what its messages carry around the payload
     Client* credits_to = nullptr;  // who may send once more when this one has received
@@ -35,14 +38,17 @@ struct Client {
 
 using OnMessage = std::function<void(std::string_view)>;
 
-// Connects to the port on loopback and appends the upgrade request.
-void open(Client& client, std::uint16_t port, const std::string& path, const std::string& headers);
+// Connects to the port on loopback and appends the upgrade request. Certificates are not looked at.
+void open(Client& client, std::uint16_t port, bool has_tls, const std::string& path, const std::string& headers);
+
+// What has arrived, up to that many bytes; 0 if there is nothing for now.
+[[nodiscard]] std::size_t read(Client& client, char* buffer, std::size_t size);
 
 // One masked frame around the three parts.
 void append_frame(Client& client, Opcode opcode, std::string_view first, std::string_view second = {},
                   std::string_view third = {});
 
-// One send; says whether the socket took all of it.
+// Sends what was appended; says whether there is nothing left that waits for the socket.
 [[nodiscard]] bool flush(Client& client);
 
 // Takes one response out of the bytes; returns how long it was, 0 if it is not complete. Only 101 will do.

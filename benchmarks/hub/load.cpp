@@ -1,7 +1,7 @@
 // The load on a WebSocket server: opens connections, keeps messages going, and says what they cost.
 //
 //   hub_load port=N pid=PID dialect=plain|nyamesh|nats|socketio scenario=echo|relay|idle
-//            [connections=100] [depth=1] [warmup=0.5] [seconds=2] [settle=5] [cpu=N] [token=TEXT]
+//            [connections=100] [depth=1] [warmup=0.5] [seconds=2] [settle=5] [cpu=N] [tls=1] [token=TEXT]
 //
 // echo    every connection has `depth` messages on their way to the server and back to itself.
 // relay   `connections` pairs. A sends to B through the server, and may send the next one when B has received: both are
@@ -108,6 +108,7 @@ struct Settings {
     std::uint16_t port = 0;
     int pid = 0;
     bool is_echo = false;
+    bool has_tls = false;
 };
 
 class Load final : public Sink {
@@ -187,7 +188,7 @@ private:
     void open_one(const std::string& name) {
         Client& client = clients_.emplace_back();
         client.name = name;
-        open(client, settings_.port, dialect_->path(client, settings_.is_echo), dialect_->headers());
+        open(client, settings_.port, settings_.has_tls, dialect_->path(client, settings_.is_echo), dialect_->headers());
         epoll_event event{.events = EPOLLIN, .data = {.ptr = &client}};
         if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, client.fd, &event) != 0) fail("epoll_ctl");
         mark_dirty(client);
@@ -205,24 +206,22 @@ private:
         for (int i = 0; i < count; ++i) {
             auto& client = *static_cast<Client*>(events[i].data.ptr);
             if ((events[i].events & EPOLLOUT) != 0) mark_dirty(client);
-            if ((events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(client);
+            if ((events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_from(client);
         }
         send_dirty();
     }
 
-    void read(Client& client) {
-        const ssize_t got = ::recv(client.fd, buffer_.data(), buffer_.size(), 0);
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-        if (got <= 0) fail(client.name + ": the server has hung up");
+    void read_from(Client& client) {
+        const std::size_t got = read(client, buffer_.data(), buffer_.size());
         read_at_ = now_ns();
-        const std::string_view bytes(buffer_.data(), static_cast<std::size_t>(got));
+        const std::string_view bytes(buffer_.data(), got);
         if (client.in.empty()) {
             client.in = bytes.substr(take(client, bytes));
         } else {
             client.in.append(bytes);
             client.in.erase(0, take(client, client.in));
         }
-        if (!client.out.empty()) mark_dirty(client);  // a pong, or the next step of the greeting
+        if (!client.out.empty()) mark_dirty(client);  // a pong, the next step of the greeting, or what waited for TLS
     }
 
     std::size_t take(Client& client, std::string_view bytes) {
@@ -400,6 +399,7 @@ int run(const std::vector<std::string>& words) {
     const double seconds = options.number("seconds", 2);
     const double settle = options.number("settle", 5);
     const std::string cpu = options.text("cpu", "");
+    settings.has_tls = options.number("tls", 0) != 0;
     std::string token = options.text("token", "");
     auto dialect = make_dialect(options.text("dialect", "plain"), std::move(token));
     options.check_all_used();
