@@ -1,7 +1,7 @@
 // The load on a WebSocket server: opens connections, keeps messages going, and says what they cost.
 //
 //   hub_load port=N pid=PID dialect=plain|nyamesh|nats|socketio scenario=echo|relay|idle
-//            [connections=100] [depth=1] [warmup=0.5] [seconds=2] [settle=5] [cpu=N] [tls=1] [token=TEXT]
+//            [connections=100] [depth=1] [warmup=0.5] [seconds=2] [settle=5] [cpu=N] [tls=1] [token=TEXT] [tag=TEXT]
 //
 // echo    every connection has `depth` messages on their way to the server and back to itself.
 // relay   `connections` pairs. A sends to B through the server, and may send the next one when B has received: both are
@@ -9,6 +9,9 @@
 //         `depth` messages are on their way per pair.
 // idle    100 connections first, so that pools and code are warm; then `connections` more, as fast as 64 at a time will
 //         go; then `settle` seconds of silence (pings are answered), and the server's memory is compared.
+//
+// Clients are called a0, a1, …, with the tag at the end: a hub may keep a name for its owner for a while, so the next
+// run against the same server needs other names.
 //
 // One thread. All that arrived in a turn of the loop is taken first, then every connection that may send does so with
 // one system call. A message carries the moment it was put into the send buffer; the time until it is taken out of the
@@ -109,6 +112,7 @@ struct Settings {
     int pid = 0;
     bool is_echo = false;
     bool has_tls = false;
+    std::string tag;
 };
 
 class Load final : public Sink {
@@ -277,15 +281,15 @@ private:
 
 // ---- The scenarios ----
 
-std::vector<std::string> numbered(const std::string& prefix, unsigned count) {
+std::vector<std::string> numbered(const std::string& prefix, unsigned count, const std::string& tag) {
     std::vector<std::string> names;
-    for (unsigned i = 0; i < count; ++i) names.push_back(prefix + std::to_string(i));
+    for (unsigned i = 0; i < count; ++i) names.push_back(prefix + std::to_string(i) + tag);
     return names;
 }
 
 void measure_messages(Load& load, unsigned connections, unsigned depth, double warmup, double seconds) {
-    load.open_all(numbered("a", connections));
-    if (!load.settings().is_echo) load.open_all(numbered("b", connections));
+    load.open_all(numbered("a", connections, load.settings().tag));
+    if (!load.settings().is_echo) load.open_all(numbered("b", connections, load.settings().tag));
     auto& clients = load.clients();
     for (unsigned i = 0; i < connections; ++i) {
         load.start_sending(clients[i], load.settings().is_echo ? clients[i] : clients[connections + i], depth);
@@ -315,12 +319,12 @@ void measure_messages(Load& load, unsigned connections, unsigned depth, double w
 
 void measure_idle(Load& load, unsigned connections, double settle) {
     const int pid = load.settings().pid;
-    load.open_all(numbered("w", kWarmConnections));
+    load.open_all(numbered("w", kWarmConnections, load.settings().tag));
     load.idle_for(std::min(settle, 1.0));
     const Memory before = memory_of(pid);
     const std::uint64_t opening = cpu_ns(pid);
     const std::int64_t begin = now_ns();
-    load.open_all(numbered("c", connections));
+    load.open_all(numbered("c", connections, load.settings().tag));
     const double took = seconds_since(begin);
     const auto opening_took = static_cast<double>(cpu_ns(pid) - opening);
     load.idle_for(settle / 2);
@@ -400,6 +404,7 @@ int run(const std::vector<std::string>& words) {
     const double settle = options.number("settle", 5);
     const std::string cpu = options.text("cpu", "");
     settings.has_tls = options.number("tls", 0) != 0;
+    settings.tag = options.text("tag", "");
     std::string token = options.text("token", "");
     auto dialect = make_dialect(options.text("dialect", "plain"), std::move(token));
     options.check_all_used();
