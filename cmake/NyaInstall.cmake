@@ -11,6 +11,8 @@ include(CMakePackageConfigHelpers)
 # What pkg-config has to say for a third-party target. A floor that uses a new one adds it here and
 # in NyaMeshConfig.cmake.in.
 set(nya_link_of_Boost::json -lboost_json)
+set(nya_link_of_Boost::headers "")
+set(nya_link_of_OpenSSL::SSL -lssl -lcrypto)
 set(nya_link_of_re2::re2 -lre2)
 
 # The link line of a family's floors, topmost first, and of the third parties behind them.

@@ -40,7 +40,10 @@ public:
 class FrameReader {
 public:
     FrameReader(Role reads_as, std::size_t max_message_bytes);
-    void set_max_message_bytes(std::size_t bytes) noexcept;
+    ~FrameReader();  // may be inside a callback of read()
+    FrameReader(const FrameReader&) = delete;
+    FrameReader& operator=(const FrameReader&) = delete;
+    void set_max_message_bytes(std::size_t bytes) noexcept { max_message_bytes_ = bytes; }
 
     // Takes `bytes` apart (and unmasks them in place). An error is final: fail the connection with it. Nothing is
     // allocated unless a frame is left unfinished; then it is bounded by the largest message.
@@ -50,14 +53,31 @@ public:
     bool has_rest() const noexcept;
 
 private:
-    struct Partial;  // only while a frame or a fragmented message is unfinished
-    // (private members are the implementation's)
+    struct Partial;  // only while a frame or a fragmented message is unfinished, or there is a rest
+    struct Head;
+    struct Portion;
+    enum class Outcome : std::uint8_t { GoOn, Stop };
+
+    std::size_t read_head(const char* bytes, std::size_t size, Head& head);
+    const CodecError* check_first_byte(const Head& head, std::uint8_t byte) const;
+    const CodecError* check_length(const Head& head) const;
+    Outcome take_next(Portion& portion, FrameHandler& handler);
+    Outcome complete_start(Portion& portion, FrameHandler& handler);
+    Outcome take_whole(const Head& head, char* payload, FrameHandler& handler);
+    Outcome take_control(const Head& head, char* payload, FrameHandler& handler);
+    Outcome take_close(std::string_view payload, FrameHandler& handler);
+    void start_frame(const Head& head);
+    Outcome take_payload(char* bytes, std::size_t size, FrameHandler& handler);
+    Outcome fail(const CodecError& error);
+    Partial& partial();
+
     std::unique_ptr<Partial> partial_;
     std::size_t max_message_bytes_;
+    const CodecError* error_ = nullptr;
+    bool* is_gone_ = nullptr;  // of the read() under way: tells it of the destructor
     Role role_;
+    bool has_ended_ = false;
 };
-
-class Masker;  // where clients' masking keys come from
 
 // Appends one whole frame. A client masks it with `mask` (never 0 from a real client; RFC 6455, 10.3: unpredictable).
 void write_frame(OutBuffer& out, Opcode opcode, std::string_view payload);

@@ -70,6 +70,14 @@ struct Exception {
     friend bool operator==(const Exception&, const Exception&) = default;
 };
 
+// An earlier session from the same instance to the same instance that ended with messages unconfirmed: its number, and
+// the last sequence put on a wire. Whatever its receiver lacks of it is a gap. "[3,17]" on the wire.
+struct LostSession {
+    std::uint32_t number = 0;
+    std::uint64_t last = 0;
+    friend bool operator==(const LostSession&, const LostSession&) = default;
+};
+
 // Counters of a session, from its receiver.
 struct AckFields {
     SessionId session;                  // "a": whose; number 0: no counters in this frame
@@ -90,20 +98,19 @@ struct Head {
     // "n": of Message the intent's name; of Bind, Unbind, Resolve, Bound, Refused, Unbound, Peer, Hold, Go, Hello the
     // node's name; of List the prefix.
     std::string_view name;
-    SessionId session;           // "s": the session this frame belongs to, or (Reset) that is refused
-    std::uint64_t instance = 0;  // "i": 16 hex digits. From node to node: the target's; else the named node's
-    std::uint64_t sequence = 0;  // "q": from 1. Of Sync: the last one put on a wire. Of Ping, Pong: its number
-    std::uint64_t base = 0;      // "b": the sender keeps nothing below; 0: absent
-    bool is_opening = false;     // "o": no counter of this session has come back yet: it may begin with this frame
-    std::uint64_t missed = 0;    // "g": opening frames only: the previous session's last sequence on a wire…
-    SessionId previous;          // "p": …and that session. Whatever the receiver lacks of it is a gap
+    SessionId session;              // "s": the session this frame belongs to, or (Reset) that is refused
+    std::uint64_t instance = 0;     // "i": 16 hex digits. From node to node: the target's; else the named node's
+    std::uint64_t sequence = 0;     // "q": from 1. Of Sync: the last one put on a wire. Of Ping, Pong: its number
+    std::uint64_t base = 0;         // "b": the sender keeps nothing below; 0: absent
+    bool is_opening = false;        // "o": no counter of this session has come back yet: it may begin with this frame
+    std::vector<LostSession> lost;  // "p": opening frames: earlier sessions that ended unconfirmed
     MessageKind kind = MessageKind::Intent;  // "k"
     SessionId reply_to_session;              // "rs": of a reply: the session of its request,
     std::uint64_t reply_to = 0;              // "re": and its sequence
     std::string_view error;          // "e": of a reply that is an error: the reason. Of Refused, Unbound: likewise
     bool wants_ack = false;          // "w": do not wait with the counters
     bool wants_answer = false;       // "y": of Sync
-    std::uint64_t own_instance = 0;  // "fi": of Reset: who refuses
+    std::uint64_t own_instance = 0;  // "fi": of Reset and Bye: the instance that speaks
     AckFields ack;                   // "a", "r", "h", "c", "x"
 
     // Between client and hub.

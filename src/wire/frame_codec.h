@@ -43,7 +43,7 @@ std::expected<Frame, DecodeError> decode_strictly(std::string_view bytes, Scratc
 
 // Appends the head to `out`, without a line feed. Members at their default values are left out.
 void encode_head(const Head& head, std::string& out);
-// The head and, if there is a payload or `has_payload`, a line feed and the payload.
+// The head and, unless the payload is empty, a line feed and the payload.
 void encode(const Head& head, std::string_view payload, std::string& out);
 
 // "4f2a9c01b2d3e4f5.1", "77abc0ffee123456"

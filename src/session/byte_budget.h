@@ -1,0 +1,30 @@
+// ByteBudget: how much memory all sessions of a process may hold together. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+namespace nyamesh::session {
+
+class ByteBudget {
+public:
+    explicit ByteBudget(std::size_t limit) noexcept : limit_(limit) {}
+
+    // False, and nothing taken, if that would be too much.
+    bool take(std::size_t bytes) noexcept {
+        const std::size_t before = used_.fetch_add(bytes, std::memory_order_relaxed);
+        if (before + bytes <= limit_) return true;
+        used_.fetch_sub(bytes, std::memory_order_relaxed);
+        return false;
+    }
+    void take_anyway(std::size_t bytes) noexcept { used_.fetch_add(bytes, std::memory_order_relaxed); }
+    void give_back(std::size_t bytes) noexcept { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+    std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+    std::size_t limit() const noexcept { return limit_; }
+
+private:
+    const std::size_t limit_;
+    std::atomic<std::size_t> used_{0};
+};
+
+}  // namespace nyamesh::session

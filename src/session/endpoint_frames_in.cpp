@@ -1,0 +1,359 @@
+// What peers say.
+#include <nya/expected.h>
+
+#include "intent/quote.h"
+#include "session/endpoint_peer.h"
+
+namespace nyamesh::session {
+
+using Reason = SendError::Reason;
+
+namespace {
+
+// Of what a failed handler said, this much is told.
+constexpr std::size_t kMaxExceptionText = 200;
+
+std::optional<Reason> reason_from(std::string_view text) {
+    for (int i = 0; i <= static_cast<int>(Reason::WouldDeadlock); ++i) {
+        if (to_string(static_cast<Reason>(i)) == text) return static_cast<Reason>(i);
+    }
+    return std::nullopt;
+}
+
+SendError error_from(std::string_view reason, std::string_view message, std::string_view hint) {
+    return {reason_from(reason).value_or(Reason::HandlerFailed), std::string(message), std::string(hint)};
+}
+
+std::string shortened(std::string text) {
+    if (text.size() <= kMaxExceptionText) return text;
+    std::size_t end = kMaxExceptionText;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    text.resize(end);
+    return text + "…";
+}
+
+}  // namespace
+
+void Endpoint::on_frame(const wire::Frame& frame, bool is_binary, Time now) {
+    const wire::Head& head = frame.head;
+    if (is_closed_) return;
+    if (head.type == wire::FrameType::Message && head.session.number == 0)
+        return on_plain_message(head, frame.payload, is_binary);
+    Peer* const peer = find_or_add(head.from);
+    if (!peer) {
+        ++statistics_.refused;  // no place for one more peer: its sender will repeat it
+        return;
+    }
+    touch(*peer);
+    switch (head.type) {
+        case wire::FrameType::Message:
+            on_message(*peer, head, frame.payload, is_binary, now);
+            break;
+        case wire::FrameType::Ack:
+            if (head.instance != instance_) break;
+            peer->in.confirm(head.session == peer->in.session() ? head.base : 0);
+            on_counters(*peer, head.ack, now);
+            break;
+        case wire::FrameType::Sync:
+            on_sync(*peer, head, now);
+            break;
+        case wire::FrameType::Reset:
+            on_reset(*peer, head, now);
+            break;
+        case wire::FrameType::Bye:
+            on_bye(*peer, head, now);
+            break;
+        case wire::FrameType::Ping:
+            if (peer->pongs.size() < Peer::kMaxPings) peer->pongs.push_back(head.sequence);
+            break;
+        case wire::FrameType::Pong:
+            on_pong(*peer, head);
+            break;
+        default:
+            break;
+    }
+    balance(*peer);
+    mark_ready(*peer);
+    schedule(*peer);
+}
+
+// ---- messages ----
+
+// From a peer without sessions: handled at most once, and nobody hears how it went.
+void Endpoint::on_plain_message(const wire::Head& head, std::string_view payload, bool is_binary) {
+    if (is_closing_) return;
+    auto intent = is_binary ? std::unexpected(SendError(Reason::Malformed, "binary"))
+                            : IntentBox::from_json(head.name, payload.empty() ? std::string_view("null") : payload);
+    const std::size_t bytes = payload.size() + head.name.size() + 64;
+    if (!intent || !settings_.receive_budget->take(bytes)) {
+        ++statistics_.refused;
+        return;
+    }
+    ++statistics_.received;
+    events_.emplace_back(Deliver{{std::string(head.from), {}, 0, bytes, false}, *std::move(intent), false});
+}
+
+// True if the frame belongs to the session we hear from this peer: the current one, or one that begins with it.
+bool Endpoint::enter_session(Peer& peer, const wire::Head& head, Time now) {
+    if (!learn_instance(peer, head.session.instance, now)) return false;
+    if (peer.in.has_session()) {
+        if (head.session == peer.in.session()) return true;
+        if (head.session.number < peer.in.session().number) return false;  // late, of a session that is over
+    }
+    if (!head.is_opening) {
+        peer.owes_reset = head.session;
+        return false;
+    }
+    settings_.receive_budget->give_back(peer.in.drop_early());
+    const std::uint64_t missed = peer.in.begin(head.session, head.lost);
+    if (missed > 0) {
+        ++statistics_.gaps;
+        events_.emplace_back(Gap{peer.name, missed});
+    }
+    return true;
+}
+
+void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view payload, bool is_binary, Time now) {
+    if (head.instance != instance_) {
+        peer.owes_reset = head.session;
+        ++statistics_.refused;
+        return;
+    }
+    if (is_closing_) return on_counters(peer, head.ack, now);  // our farewell says how far it got
+    if (!enter_session(peer, head, now)) {
+        ++statistics_.refused;
+        return;
+    }
+    peer.quiet_since = now;
+    peer.where = Peer::Where::Here;
+    peer.is_known = true;
+    on_counters(peer, head.ack, now);
+    peer.in.confirm(head.base);
+
+    switch (peer.in.judge(head.sequence)) {
+        case Inbound::Verdict::Duplicate:
+            ++statistics_.duplicates;
+            return owe_ack(peer, true, now);
+        case Inbound::Verdict::OutsideWindow:
+            ++statistics_.refused;
+            return owe_ack(peer, true, now);
+        case Inbound::Verdict::Taken:
+            break;
+    }
+    InMessage message;
+    message.sequence = head.sequence;
+    message.kind = head.kind;
+    message.wants_outcome = head.wants_ack;
+    message.reply_to_session = head.reply_to_session;
+    message.reply_to = head.reply_to;
+    message.reply_error = std::string(head.error);
+    const bool is_reply = head.kind == wire::MessageKind::Reply;
+    auto intent = is_binary ? std::unexpected(SendError(Reason::Malformed, "this node takes no binary payloads"))
+                            : IntentBox::from_json(is_reply ? std::string_view("reply") : head.name,
+                                                   payload.empty() ? std::string_view("null") : payload);
+    if (intent) {
+        message.intent = *std::move(intent);
+    } else {
+        message.error = intent.error().message;
+    }
+    if (!settings_.receive_budget->take(message.bytes())) {
+        ++statistics_.refused;  // as if it had been lost: its sender repeats it when there is room
+        return;
+    }
+    for (InMessage& ready : peer.in.accept(std::move(message))) {
+        ++statistics_.received;
+        deliver(peer, std::move(ready), now);
+    }
+    owe_ack(peer, head.wants_ack, now);
+}
+
+void Endpoint::deliver(Peer& peer, InMessage message, Time now) {
+    const std::size_t bytes = message.bytes();
+    const bool is_request = message.kind == wire::MessageKind::Request;
+    InboundRef ref{peer.name, peer.in.session(), message.sequence, bytes, message.wants_outcome};
+    if (message.kind == wire::MessageKind::Reply || !message.intent) {
+        settings_.receive_budget->give_back(bytes);
+        std::optional<wire::Exception> exception;
+        if (message.kind == wire::MessageKind::Reply) {
+            on_reply(peer, std::move(message));
+        } else if (is_request) {
+            static_cast<void>(send_reply(peer, ref, std::unexpected(SendError(Reason::Malformed, message.error)), now));
+        } else {
+            exception = {ref.sequence, std::string(to_string(Reason::Malformed)), shortened(message.error)};
+        }
+        peer.in.handled(ref.sequence, std::move(exception));
+        return;
+    }
+    events_.emplace_back(Deliver{std::move(ref), *std::move(message.intent), is_request});
+}
+
+void Endpoint::owe_ack(Peer& peer, bool at_once, Time now) {
+    ++peer.unacked;
+    if (at_once || peer.unacked >= settings_.ack_every) {
+        peer.owes_ack = true;
+        mark_ready(peer);
+    } else if (peer.ack_at == Time::max()) {
+        peer.ack_at = now + settings_.ack_after;
+    }
+}
+
+// ---- handled, replies ----
+
+void Endpoint::on_handled(const InboundRef& ref, bool is_request, Answer outcome, Time now) {
+    settings_.receive_budget->give_back(ref.bytes);
+    if (ref.session.number == 0 || is_closed_) return;
+    Peer* const peer = find(ref.from);
+    if (!peer || peer->in.session() != ref.session) return;
+    // A node that is being closed drops what waits for it: not handled, and the farewell says so.
+    if (is_closing_ && !outcome && outcome.error().reason == Reason::Closed) return;
+
+    std::optional<wire::Exception> exception;
+    if (!is_request && ref.wants_outcome && !outcome) {
+        exception = {ref.sequence, std::string(to_string(outcome.error().reason)), shortened(outcome.error().message)};
+    }
+    if (is_request) {
+        if (auto sent = send_reply(*peer, ref, std::move(outcome), now); !sent)
+            exception = {ref.sequence, std::string(to_string(sent.error().reason)), shortened(sent.error().message)};
+    }
+    if (peer->in.handled(ref.sequence, std::move(exception))) owe_ack(*peer, ref.wants_outcome || is_request, now);
+    mark_ready(*peer);
+    schedule(*peer);
+}
+
+std::expected<void, SendError> Endpoint::send_reply(Peer& peer, const InboundRef& ref, Answer outcome, Time now) {
+    std::string reason;
+    nya::Json payload;
+    if (outcome) {
+        payload = *std::move(outcome);
+    } else {
+        reason = to_string(outcome.error().reason);
+        payload = nya::Json{{"message", shortened(outcome.error().message)}, {"hint", shortened(outcome.error().hint)}};
+    }
+    OutMessage reply{NYA_TRY(IntentBox::create("reply", std::move(payload))), wire::MessageKind::Reply};
+    reply.reply_to_session = ref.session;
+    reply.reply_to = ref.sequence;
+    reply.error = std::move(reason);
+    const std::size_t bytes = reply.bytes();
+    if (bytes + 2 * (node_id_.size() + peer.name.size()) + 512 > settings_.max_frame_bytes)
+        return std::unexpected(SendError(Reason::TooLarge, "the answer of " + std::to_string(bytes) +
+                                                               " bytes is over the limit of " +
+                                                               std::to_string(settings_.max_frame_bytes)));
+    if (!peer.out.has_room(bytes, true) || !settings_.send_budget->take(bytes))
+        return std::unexpected(SendError(Reason::Backpressure, "too many answers are on their way"));
+    peer.counted_bytes += bytes;
+    if (peer.out.is_idle()) peer.quiet_since = now;
+    peer.out.push(std::move(reply));
+    return {};
+}
+
+void Endpoint::on_reply(Peer& peer, InMessage message) {
+    const auto request = peer.requests.find({message.reply_to_session.number, message.reply_to});
+    if (request == peer.requests.end() || message.reply_to_session.instance != instance_) {
+        ++statistics_.late_replies;
+        return;
+    }
+    const std::uint64_t token = request->second;
+    peer.requests.erase(request);
+    if (!message.intent) {
+        settle(token, std::unexpected(SendError(
+                          Reason::Malformed, "the answer of " + quote(peer.name) + " is no JSON: " + message.error)));
+    } else if (!message.reply_error.empty()) {
+        const nya::Json& told = message.intent->payload();
+        const auto text = [&](const char* member) {
+            return told[member].is_string() ? std::string_view(told[member].as_string()) : std::string_view();
+        };
+        settle(token, std::unexpected(error_from(message.reply_error, text("message"), text("hint"))));
+    } else {
+        settle(token, message.intent->payload());
+    }
+}
+
+// ---- counters and repair ----
+
+void Endpoint::on_counters(Peer& peer, const wire::AckFields& ack, Time now) {
+    if (ack.session.number == 0 || ack.session != peer.out.session()) return;
+    const std::uint64_t received = peer.out.received();
+    const std::uint64_t base = peer.out.base();
+    const bool is_possible = peer.out.acknowledge(ack, [&](const OutMessage& message, const wire::Exception* failure) {
+        std::erase_if(peer.requests, [&](const auto& request) { return request.second == message.token; });
+        if (failure) {
+            settle(message.token, std::unexpected(error_from(failure->reason, failure->message, {})));
+        } else {
+            settle(message.token, nya::Json());
+        }
+    });
+    if (!is_possible) {
+        ++statistics_.refused;
+        return;
+    }
+    peer.quiet_since = now;
+    peer.where = Peer::Where::Here;
+    if (!ack.exceptions.empty()) {
+        peer.owes_base = true;
+        if (peer.ack_at == Time::max()) peer.ack_at = now + settings_.ack_after;
+    }
+    if (!peer.out.has_sent() && peer.phase == Peer::Phase::Flowing) {
+        peer.sync_at = Time::max();
+    } else if (peer.out.received() != received || peer.out.base() != base) {
+        peer.sync_wait = settings_.sync_after;
+        if (peer.phase == Peer::Phase::Flowing) peer.sync_at = now + peer.sync_wait;
+    }
+}
+
+void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
+    if (head.instance != instance_) {
+        peer.owes_reset = head.session;
+        ++statistics_.refused;
+        return;
+    }
+    if (head.session.number != 0 && !is_closing_) {
+        if (!enter_session(peer, head, now)) {
+            ++statistics_.refused;
+            return;
+        }
+        peer.in.confirm(head.base);
+    }
+    peer.quiet_since = now;
+    peer.where = Peer::Where::Here;
+    on_counters(peer, head.ack, now);
+    // The peer has told where it stands. If it says nothing of our session it has never heard of it.
+    const bool tells = head.ack.session == peer.out.session() || peer.out.is_opening() || !peer.out.has_session();
+    if (peer.phase != Peer::Phase::Flowing && tells) {
+        peer.phase = Peer::Phase::Flowing;
+        peer.sync_wait = settings_.sync_after;
+        peer.owes_sync = false;
+        if (peer.out.has_session()) peer.out.rewind();
+        peer.sync_at = peer.out.has_sent() ? now + peer.sync_wait : Time::max();
+    }
+    if (head.wants_answer) peer.owes_sync_answer = true;
+}
+
+void Endpoint::on_reset(Peer& peer, const wire::Head& head, Time now) {
+    if (head.own_instance != peer.instance) {
+        learn_instance(peer, head.own_instance, now);
+    } else if (head.session == peer.out.session() && peer.out.has_session()) {
+        end_outbound(peer, End::ReceiverForgot);
+    }
+}
+
+// The peer is closed: what it has not handled it never will.
+void Endpoint::on_bye(Peer& peer, const wire::Head& head, Time now) {
+    if (head.instance != instance_ || head.own_instance == 0 || head.own_instance != peer.instance) return;
+    on_counters(peer, head.ack, now);
+    end_outbound(peer, End::PeerClosed);
+    drop_inbound(peer);
+    peer.past.add(peer.instance);
+    peer.instance = 0;
+    forget_name(peer);
+    if (!peer.out.is_idle()) ask_hub(peer);  // perhaps another of that name is there
+}
+
+void Endpoint::on_pong(Peer& peer, const wire::Head& head) {
+    const auto ping = peer.pinged.find(head.sequence);
+    if (ping == peer.pinged.end()) return;
+    const std::uint64_t token = ping->second;
+    peer.pinged.erase(ping);
+    settle(token, nya::Json());
+}
+
+}  // namespace nyamesh::session

@@ -1,0 +1,180 @@
+// What peers are told.
+#include "session/endpoint_peer.h"
+
+namespace nyamesh::session {
+
+namespace {
+
+// A peer with much to say lets the others have their turn after this many messages.
+constexpr int kMaxPerTurn = 64;
+
+}  // namespace
+
+wire::Head Endpoint::head_to(const Peer& peer, wire::FrameType type) const {
+    wire::Head head;
+    head.type = type;
+    head.to = peer.name;
+    head.from = node_id_;
+    head.instance = peer.instance;
+    return head;
+}
+
+void Endpoint::pump(FrameSink& sink, Time now) {
+    while (is_attached_ && !ready_.empty() && sink.has_room()) {
+        Peer& peer = *ready_.front();
+        ready_.pop_front();
+        peer.is_ready = false;
+        if (pump_peer(peer, sink, now)) mark_ready(peer);
+        schedule(peer);
+    }
+}
+
+// True if there is more to send at once.
+bool Endpoint::pump_peer(Peer& peer, FrameSink& sink, Time now) {
+    send_owed(peer, sink);
+    if (is_closed_) return false;
+    bool has_more = false;
+    if (peer.is_known && peer.where == Peer::Where::Here && !peer.is_held) {
+        if (!peer.has_sessions) {
+            send_plain_messages(peer, sink);
+        } else if (peer.instance != 0 && peer.phase == Peer::Phase::Flowing) {
+            has_more = send_messages(peer, sink, now);
+        }
+    }
+    if (peer.owes_ack && peer.instance != 0) send_counters(peer, sink);  // no message has carried them
+    peer.owes_ack = false;
+    return has_more;
+}
+
+void Endpoint::send_counters(Peer& peer, FrameSink& sink) {
+    if (!peer.in.has_session()) {
+        if (peer.owes_base) send_sync(peer, sink);
+        return;
+    }
+    wire::Head head = head_to(peer, wire::FrameType::Ack);
+    if (std::exchange(peer.owes_base, false) && peer.out.has_session()) {
+        head.session = peer.out.session();
+        head.base = peer.out.base();
+    }
+    add_counters(peer, head);
+    sink.send(head, {});
+}
+
+// Everything but messages and their counters.
+void Endpoint::send_owed(Peer& peer, FrameSink& sink) {
+    if (const auto refused = std::exchange(peer.owes_reset, std::nullopt)) {
+        wire::Head head = head_to(peer, wire::FrameType::Reset);
+        head.session = *refused;
+        head.own_instance = instance_;
+        sink.send(head, {});
+    }
+    if (std::exchange(peer.owes_bye, false)) {
+        wire::Head head = head_to(peer, wire::FrameType::Bye);
+        head.own_instance = instance_;
+        add_counters(peer, head);
+        sink.send(head, {});
+    }
+    for (const std::uint64_t number : std::exchange(peer.pongs, {})) {
+        wire::Head head = head_to(peer, wire::FrameType::Pong);
+        head.sequence = number;
+        sink.send(head, {});
+    }
+    if (peer.is_known && peer.where == Peer::Where::Here) {
+        for (const std::uint64_t number : std::exchange(peer.pings, {})) {
+            wire::Head head = head_to(peer, wire::FrameType::Ping);
+            head.sequence = number;
+            sink.send(head, {});
+        }
+    }
+    if (std::exchange(peer.owes_resolve, false)) {
+        wire::Head head;
+        head.type = wire::FrameType::Resolve;
+        head.name = peer.name;
+        sink.send(head, {});
+    }
+    if (peer.owes_sync || peer.owes_sync_answer) send_sync(peer, sink);
+}
+
+void Endpoint::send_sync(Peer& peer, FrameSink& sink) {
+    const bool asks = std::exchange(peer.owes_sync, false);
+    peer.owes_sync_answer = false;
+    if (peer.instance == 0) return;
+    wire::Head head = head_to(peer, wire::FrameType::Sync);
+    if (peer.out.has_session()) {
+        head.session = peer.out.session();
+        head.sequence = peer.out.last();
+        head.base = peer.out.base();
+        head.is_opening = peer.out.is_opening();
+        if (head.is_opening) head.lost = peer.out.lost();
+        peer.owes_base = false;
+    }
+    head.wants_answer = asks;
+    add_counters(peer, head);
+    sink.send(head, {});
+    ++statistics_.syncs;
+    if (asks && peer.phase == Peer::Phase::NeedsSync) peer.phase = Peer::Phase::Syncing;
+}
+
+bool Endpoint::send_messages(Peer& peer, FrameSink& sink, Time now) {
+    if (!peer.out.has_session() && peer.out.has_waiting()) peer.out.begin({instance_, ++last_session_number_});
+    int sent = 0;
+    while (peer.out.has_next()) {
+        if (!sink.has_room() || sent == kMaxPerTurn) return true;
+        send_message(peer, peer.out.take_next(), sink);
+        if (peer.sync_at == Time::max()) peer.sync_at = now + peer.sync_wait;
+        ++sent;
+    }
+    return false;
+}
+
+void Endpoint::send_message(Peer& peer, const Outbound::Next& next, FrameSink& sink) {
+    const OutMessage& message = *next.message;
+    wire::Head head = head_to(peer, wire::FrameType::Message);
+    if (message.kind != wire::MessageKind::Reply) head.name = message.intent.name();
+    head.session = peer.out.session();
+    head.sequence = next.sequence;
+    head.is_opening = peer.out.is_opening();
+    if (head.is_opening) head.lost = peer.out.lost();
+    if (std::exchange(peer.owes_base, false) || next.is_again) head.base = peer.out.base();
+    head.kind = message.kind;
+    head.reply_to_session = message.reply_to_session;
+    head.reply_to = message.reply_to;
+    head.error = message.error;
+    // The first one's counters end the opening; whoever waits is not kept waiting.
+    head.wants_ack = message.token != 0 || (head.is_opening && next.sequence == 1);
+    if (peer.unacked > 0) add_counters(peer, head);
+    if (message.kind == wire::MessageKind::Request && message.token != 0)
+        peer.requests[{head.session.number, next.sequence}] = message.token;
+    sink.send(head, message.intent.payload_text());
+    ++(next.is_again ? statistics_.sent_again : statistics_.sent);
+}
+
+// To a peer without sessions: once, and forgotten.
+void Endpoint::send_plain_messages(Peer& peer, FrameSink& sink) {
+    for (const OutMessage& message : peer.out.take_waiting()) {
+        if (message.token != 0) {
+            settle(message.token,
+                   std::unexpected(SendError(
+                       SendError::Reason::Unsupported,
+                       "the peer takes no part in sessions, so nothing tells whether it has handled an intent",
+                       "Send without waiting, and have it answered by another intent")));
+            continue;
+        }
+        wire::Head head = head_to(peer, wire::FrameType::Message);
+        head.instance = 0;
+        head.name = message.intent.name();
+        sink.send(head, message.intent.payload_text());
+        ++statistics_.sent;
+    }
+    balance(peer);
+}
+
+// What the peer is told of its session with us; that settles what is owed of it.
+void Endpoint::add_counters(Peer& peer, wire::Head& head) {
+    peer.owes_ack = false;
+    peer.ack_at = Time::max();
+    peer.unacked = 0;
+    if (peer.in.has_session()) head.ack = peer.in.counters(may_receive_more());
+}
+
+}  // namespace nyamesh::session

@@ -1,0 +1,336 @@
+// Peers come, go, change and are put away; what the hub and the clock say of them.
+#include <nya/expected.h>
+
+#include "intent/quote.h"
+#include "session/endpoint_peer.h"
+
+namespace nyamesh::session {
+
+using Reason = SendError::Reason;
+using namespace std::chrono_literals;
+
+// ---- the table ----
+
+Endpoint::Peer* Endpoint::find(std::string_view name) const {
+    const auto place = peers_.find(name);
+    return place == peers_.end() ? nullptr : place->second.get();
+}
+
+Endpoint::Peer* Endpoint::find_or_add(std::string_view name) {
+    if (Peer* const known = find(name)) return known;
+    if (peers_.size() >= settings_.max_peers && !make_place()) return nullptr;
+    auto made = std::make_unique<Peer>(std::string(name), settings_.outbound);
+    Peer& peer = *made;
+    peer.sync_wait = settings_.sync_after;
+    peer.use_place = by_use_.insert(by_use_.end(), &peer);
+    peers_.emplace(std::string_view(peer.name), std::move(made));
+    if (const auto kept = put_away_.find(name); kept != put_away_.end()) {
+        PutAway& old = kept->second;
+        if (old.session.number != 0) peer.in.restore(old.session, old.handled);
+        peer.instance = old.instance;
+        peer.past = std::move(old.past);
+        put_away_order_.erase(old.order);
+        put_away_.erase(kept);
+    }
+    return &peer;
+}
+
+// Puts the peer away that has been idle for longest; false if all are busy.
+bool Endpoint::make_place() {
+    int looked = 0;
+    for (Peer* const peer : by_use_) {
+        if (peer->is_idle()) {
+            put_away(*peer);
+            return true;
+        }
+        if (++looked == 64) return false;
+    }
+    return false;
+}
+
+// What it keeps is enough to go on with a session of the peer's; one of ours begins anew, under a new number.
+void Endpoint::put_away(Peer& peer) {
+    if (put_away_.size() >= settings_.max_put_away) {
+        put_away_.erase(put_away_order_.front());
+        put_away_order_.pop_front();
+    }
+    const auto order = put_away_order_.insert(put_away_order_.end(), peer.name);
+    put_away_[peer.name] = {peer.in.session(), peer.in.handled(), peer.instance, std::move(peer.past), order};
+    by_use_.erase(peer.use_place);
+    if (peer.scheduled != Time::max()) by_time_.erase({peer.scheduled, &peer});
+    peers_.erase(std::string_view(peer.name));
+}
+
+void Endpoint::touch(Peer& peer) {
+    by_use_.splice(by_use_.end(), by_use_, peer.use_place);
+}
+
+void Endpoint::mark_ready(Peer& peer) {
+    if (peer.is_ready) return;
+    peer.is_ready = true;
+    peer.ready_place = ready_.insert(ready_.end(), &peer);
+}
+
+void Endpoint::schedule(Peer& peer) {
+    Time next = Time::max();
+    if (is_attached_) next = std::min({peer.ack_at, peer.sync_at, peer.resolve_at});
+    const bool expects = !peer.out.is_idle();
+    if (expects) next = std::min(next, peer.quiet_since + settings_.resume_window);
+    if (!expects && peer.is_known && peer.where == Peer::Where::Away)
+        next = std::min(next, peer.away_since + settings_.resume_window);
+    if (next == peer.scheduled) return;
+    if (peer.scheduled != Time::max()) by_time_.erase({peer.scheduled, &peer});
+    peer.scheduled = next;
+    if (next != Time::max()) by_time_.emplace(next, &peer);
+}
+
+// Gives back what the peer's messages no longer hold of the process's memory.
+void Endpoint::balance(Peer& peer) {
+    const std::size_t held = peer.out.buffered_bytes();
+    if (held < peer.counted_bytes) settings_.send_budget->give_back(peer.counted_bytes - held);
+    peer.counted_bytes = std::min(held, peer.counted_bytes);
+}
+
+bool Endpoint::may_receive_more() const noexcept {
+    return settings_.receive_budget->used() < settings_.receive_budget->limit() / 2;
+}
+
+// ---- instances ----
+
+// False: that instance is of the past, and what came from it is to be ignored.
+bool Endpoint::learn_instance(Peer& peer, std::uint64_t instance, Time now) {
+    if (instance == 0 || peer.past.contains(instance)) return false;
+    if (peer.instance == instance) return true;
+    if (peer.instance != 0) {
+        end_outbound(peer, End::PeerChanged);
+        drop_inbound(peer);
+        peer.past.add(peer.instance);
+    }
+    peer.instance = instance;
+    peer.quiet_since = now;
+    mark_ready(peer);
+    return true;
+}
+
+void Endpoint::drop_inbound(Peer& peer) {
+    settings_.receive_budget->give_back(peer.in.drop_early());
+    peer.in = Inbound();
+    peer.ack_at = Time::max();
+    peer.unacked = 0;
+    peer.owes_ack = peer.owes_base = peer.owes_sync_answer = false;
+}
+
+void Endpoint::end_outbound(Peer& peer, End why) {
+    const bool is_over = why == End::PeerChanged || why == End::PeerClosed || why == End::Closed;
+    const auto trail = is_over            ? Outbound::Trail::None
+                       : why == End::Lost ? Outbound::Trail::Exact
+                                          : Outbound::Trail::Count;
+    const auto ended = peer.out.end(trail);
+    const Reason reason = why == End::PeerClosed ? Reason::Gone : Reason::Unconfirmed;
+    const std::string to = quote(peer.name);
+    const SendError error =
+        why == End::PeerClosed
+            ? SendError(reason, to + " was closed before it has handled the intent", "Send it again once it is back")
+            : SendError(reason, "the session with " + to + " has ended before it confirmed the intent: it may have run",
+                        "Ask whether it has run before you repeat it");
+    for (const OutMessage& message : ended) {
+        if (message.token != 0) {
+            settle(message.token, std::unexpected(error));
+        } else if (message.kind == wire::MessageKind::Intent) {
+            ++statistics_.unconfirmed;
+            events_.emplace_back(Unconfirmed{peer.name, message.intent, reason});
+        }
+    }
+    for (const auto& [key, token] : std::exchange(peer.requests, {})) settle(token, std::unexpected(error));
+    if (!ended.empty()) ++statistics_.sessions_ended;
+    peer.phase = Peer::Phase::Flowing;
+    peer.sync_at = Time::max();
+    peer.sync_wait = settings_.sync_after;
+    peer.owes_sync = false;
+    balance(peer);
+}
+
+// What has never been on a wire ends with `error`: whoever waits is told, else the application.
+void Endpoint::drop_waiting(Peer& peer, const SendError& error) {
+    for (const OutMessage& message : peer.out.take_waiting()) {
+        if (message.token != 0) {
+            settle(message.token, std::unexpected(error));
+        } else if (message.kind == wire::MessageKind::Intent) {
+            ++statistics_.unconfirmed;
+            events_.emplace_back(Unconfirmed{peer.name, message.intent, error.reason});
+        }
+    }
+    for (const auto& [number, token] : std::exchange(peer.pinged, {})) settle(token, std::unexpected(error));
+    peer.pings.clear();
+    balance(peer);
+}
+
+// ---- what the hub says ----
+
+void Endpoint::ask_hub(Peer& peer) {
+    peer.where = Peer::Where::Asking;
+    peer.owes_resolve = true;
+    mark_ready(peer);
+}
+
+// The next send asks the hub again, and is told if there is no such node.
+void Endpoint::forget_name(Peer& peer) {
+    peer.is_known = false;
+    peer.where = Peer::Where::Unasked;
+    peer.resolve_at = peer.sync_at = Time::max();
+}
+
+void Endpoint::fail_first_contacts(const SendError& error) {
+    for (const auto& [name, peer] : peers_) {
+        if (peer->is_known || (peer->out.is_idle() && peer->pinged.empty())) continue;
+        drop_waiting(*peer, error);
+        forget_name(*peer);
+        schedule(*peer);
+    }
+}
+
+void Endpoint::on_peer(std::string_view name, const PeerNews& news, Time now) {
+    Peer* const peer = find(name);
+    if (!peer) return;
+    const bool was_known = peer->is_known;
+    switch (news.state) {
+        case wire::PeerState::Here: {
+            const bool was_away = peer->where == Peer::Where::Away;
+            peer->has_sessions = news.has_sessions;
+            if (news.has_sessions && !learn_instance(*peer, news.instance, now)) break;  // old news
+            peer->where = Peer::Where::Here;
+            peer->is_known = true;
+            peer->is_held = false;
+            peer->resolve_at = Time::max();
+            if (peer->has_live_session() && (was_away || peer->phase != Peer::Phase::Flowing)) {
+                peer->phase = Peer::Phase::NeedsSync;
+                peer->sync_at = now;
+            }
+            break;
+        }
+        case wire::PeerState::Later:
+            peer->resolve_at = now + std::max<std::chrono::milliseconds>(news.retry_in, 10ms);
+            if (peer->is_known && peer->where == Peer::Where::Here) {
+                peer->where = Peer::Where::Away;
+                peer->away_since = now;
+            }
+            break;
+        case wire::PeerState::Away:
+        case wire::PeerState::Gone:
+        case wire::PeerState::Unknown:
+            if (!peer->is_known && news.state != wire::PeerState::Away) {
+                const std::string what = news.state == wire::PeerState::Gone ? " has left" : " is not known to the hub";
+                drop_waiting(*peer, SendError(news.state == wire::PeerState::Gone ? Reason::Gone : Reason::Unknown,
+                                              "node " + quote(name) + what, news.hint));
+                forget_name(*peer);
+                break;
+            }
+            // Away is not gone: until the resume window ends it may come back and go on.
+            if (peer->where != Peer::Where::Away) peer->away_since = now;
+            peer->where = Peer::Where::Away;
+            peer->is_known = true;
+            peer->resolve_at = now + settings_.sync_after_at_most;
+            if (!peer->has_sessions) {
+                drop_waiting(*peer,
+                             SendError(Reason::Gone, "node " + quote(name) + " has left before the intent was sent"));
+                forget_name(*peer);
+            }
+            break;
+    }
+    if (peer->is_known && !was_known) {
+        for (const std::uint64_t token : peer->out.take_accepted_tokens()) settle(token, nya::Json());
+    }
+    mark_ready(*peer);
+    schedule(*peer);
+}
+
+void Endpoint::on_hold(std::string_view name, bool is_held, Time now) {
+    static_cast<void>(now);
+    Peer* const peer = find(name);
+    if (!peer) return;
+    peer->is_held = is_held;
+    if (!is_held) mark_ready(*peer);
+}
+
+// ---- the wire comes and goes ----
+
+void Endpoint::on_attached(Time now) {
+    is_attached_ = true;
+    is_connecting_ = false;
+    // Everybody with whom there is a session hears where we stand, one after the other: a hub that has just come back
+    // is not to be stormed.
+    Time at = now;
+    for (Peer* const peer : by_use_) {
+        peer->is_held = false;
+        if (peer->has_live_session()) {
+            peer->phase = Peer::Phase::NeedsSync;
+            peer->sync_at = at;
+            peer->sync_wait = settings_.sync_after;
+            at += settings_.sync_pace;
+        } else if (!peer->out.is_idle() || !peer->pinged.empty() || peer->where == Peer::Where::Asking) {
+            ask_hub(*peer);
+        } else if (peer->where == Peer::Where::Here) {
+            peer->where = Peer::Where::Unasked;
+            peer->is_known = false;
+        }
+        mark_ready(*peer);
+        schedule(*peer);
+    }
+}
+
+void Endpoint::on_detached(Time now) {
+    static_cast<void>(now);
+    if (!is_attached_) return;
+    is_attached_ = false;
+    for (const auto& [name, peer] : peers_) {
+        if (!peer->has_sessions)
+            drop_waiting(*peer,
+                         SendError(Reason::Offline, "the connection to the hub was lost before the intent was sent"));
+        schedule(*peer);
+    }
+}
+
+void Endpoint::set_connecting(bool is_connecting, Time now) {
+    static_cast<void>(now);
+    is_connecting_ = is_connecting;
+    if (is_connecting || is_attached_) return;
+    fail_first_contacts(SendError(Reason::Offline, "there is no connection to the hub",
+                                  "Is the hub running, and is its address right?"));
+}
+
+// ---- what the clock says ----
+
+void Endpoint::peer_on_time(Peer& peer, Time now) {
+    if (peer.ack_at <= now) {
+        peer.ack_at = Time::max();
+        peer.owes_ack = true;
+        mark_ready(peer);
+    }
+    if (is_attached_ && peer.resolve_at <= now) {
+        peer.resolve_at = Time::max();
+        if (peer.where == Peer::Where::Away) peer.resolve_at = now + settings_.sync_after_at_most;
+        peer.owes_resolve = true;
+        mark_ready(peer);
+    }
+    if (is_attached_ && peer.sync_at <= now) {
+        // While messages are missing nothing new is sent: what arrives before the answer would be sent twice.
+        if (peer.phase == Peer::Phase::Flowing && peer.out.received() < peer.out.last())
+            peer.phase = Peer::Phase::NeedsSync;
+        peer.owes_sync = true;
+        peer.sync_at = now + peer.sync_wait;
+        peer.sync_wait = std::min(peer.sync_wait * 2, settings_.sync_after_at_most);
+        mark_ready(peer);
+    }
+    if (!peer.out.is_idle() && peer.quiet_since + settings_.resume_window <= now) {
+        end_outbound(peer, End::Lost);
+        drop_waiting(peer, SendError(Reason::NotSent,
+                                     "nothing was heard of " + quote(peer.name) + " for the whole resume window",
+                                     "Send it again once it is back"));
+        forget_name(peer);
+    } else if (peer.out.is_idle() && peer.is_known && peer.where == Peer::Where::Away &&
+               peer.away_since + settings_.resume_window <= now) {
+        forget_name(peer);
+    }
+}
+
+}  // namespace nyamesh::session
