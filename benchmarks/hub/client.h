@@ -31,9 +31,11 @@ struct Client {
     unsigned credits = 0;          // messages it may send now
     bool is_dirty = false;         // already on the list of those that send in this turn
     bool waits_to_write = false;
-    std::string in;      // the beginning of a frame whose end has not come yet
-    std::string out;     // what the socket has not taken yet
-    std::string stream;  // dialects whose messages do not end where frames end: what is not complete yet
+    std::string in;              // the beginning of a frame whose end has not come yet
+    std::string out;             // what the socket has not taken yet
+    std::string stream;          // dialects whose messages do not end where frames end: what is not complete yet
+    std::string fixed;           // dialects that number their messages: what stands before the number
+    std::uint64_t sequence = 0;  // …and the number: of the last one sent, or received
 };
 
 using OnMessage = std::function<void(std::string_view)>;

@@ -1,6 +1,7 @@
 #include "dialects.h"
 
 #include <charconv>
+#include <functional>
 
 namespace hub_load {
 namespace {
@@ -34,15 +35,14 @@ public:
 };
 
 // docs/protocol.md. The client binds its name with the hello, without sessions. Echo is a message to oneself.
-class NyaMesh final : public Dialect {
+class NyaMesh : public Dialect {
 public:
     explicit NyaMesh(std::string token) : token_(std::move(token)) {}
 
     std::string path(const Client&, bool) const override { return "/"; }
     std::string headers() const override { return "Sec-WebSocket-Protocol: nyamesh.v1\r\n"; }
     void greet(Client& client, Sink&) const override {
-        std::string hello = R"({"t":"hello","n":")" + client.name + R"(","sessions":false)";
-        if (!token_.empty()) hello += R"(,"token":")" + token_ + '"';
+        const std::string hello = R"({"t":"hello","n":")" + client.name + R"(","sessions":false)" + token_member();
         append_frame(client, Opcode::Text, hello, "}");
     }
     void address(Client& client, std::string_view to, bool) const override {
@@ -59,8 +59,56 @@ public:
         }
     }
 
+protected:
+    [[nodiscard]] std::string token_member() const { return token_.empty() ? "" : R"(,"token":")" + token_ + '"'; }
+
 private:
     std::string token_;
+};
+
+// The same as between nodes that keep sessions, once these are going: messages carry the session, the target's instance
+// and a number, and after every 32 of them the receiver sends its counters back, as Settings::ack_every of
+// src/session/endpoint.h has it. What the hub has to do is the same as with real nodes.
+class NyaMeshSessions final : public NyaMesh {
+public:
+    using NyaMesh::NyaMesh;
+
+    void greet(Client& client, Sink&) const override {
+        const std::string hello =
+            R"({"t":"hello","n":")" + client.name + R"(","i":")" + instance_of(client.name) + '"' + token_member();
+        append_frame(client, Opcode::Text, hello, "}");
+    }
+    void address(Client& client, std::string_view to, bool) const override {
+        client.fixed = R"({"t":"m","to":")" + std::string(to) + R"(","from":")" + client.name + R"(","n":"x","s":")" +
+                       instance_of(client.name) + R"(.1","i":")" + instance_of(to) + R"(","q":)";
+    }
+    void prepare(Client& client) const override {
+        client.before = client.fixed;
+        client.before += std::to_string(++client.sequence);
+        client.before += "}\n";
+    }
+    void receive(Client& client, std::string_view message, Sink& sink) const override {
+        NyaMesh::receive(client, message, sink);
+        if (!message.starts_with(R"({"t":"m",)") || ++client.sequence % kAckEvery != 0) return;
+        const std::string& sender = client.credits_to->name;
+        const std::string count = std::to_string(client.sequence);
+        append_frame(client, Opcode::Text,
+                     R"({"t":"a","to":")" + sender + R"(","from":")" + client.name + R"(","i":")" +
+                         instance_of(sender) + R"(","a":")" + instance_of(sender) + R"(.1","r":)" + count + R"(,"h":)" +
+                         count + R"(,"c":)" + std::to_string(client.sequence + kCredit) + "}");
+    }
+
+private:
+    static constexpr std::uint64_t kAckEvery = 32;
+    static constexpr std::uint64_t kCredit = 1024;
+
+    // 16 hex digits, never 0.
+    static std::string instance_of(std::string_view name) {
+        std::uint64_t hash = std::hash<std::string_view>{}(name) | 1;
+        std::string digits(16, '0');
+        for (std::size_t i = digits.size(); i > 0; hash >>= 4) digits[--i] = "0123456789abcdef"[hash & 15];
+        return digits;
+    }
 };
 
 // NATS's own protocol, which is lines, inside binary frames. A subject per client; echo is a message to oneself.
@@ -143,9 +191,10 @@ public:
 std::unique_ptr<Dialect> make_dialect(std::string_view name, std::string token) {
     if (name == "plain") return std::make_unique<Plain>();
     if (name == "nyamesh") return std::make_unique<NyaMesh>(std::move(token));
+    if (name == "nyamesh-sessions") return std::make_unique<NyaMeshSessions>(std::move(token));
     if (name == "nats") return std::make_unique<Nats>();
     if (name == "socketio") return std::make_unique<SocketIo>();
-    fail("unknown dialect \"" + std::string(name) + "\": plain, nyamesh, nats or socketio");
+    fail("unknown dialect \"" + std::string(name) + "\": plain, nyamesh, nyamesh-sessions, nats or socketio");
 }
 
 }  // namespace hub_load

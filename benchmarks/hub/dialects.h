@@ -35,10 +35,13 @@ public:
     // Sets what stands around the payloads that go from this client to that name.
     virtual void address(Client& client, std::string_view to, bool is_echo) const = 0;
 
+    // Before each message.
+    virtual void prepare(Client&) const {}
+
     virtual void receive(Client& client, std::string_view message, Sink& sink) const = 0;
 };
 
-// plain, nyamesh, nats or socketio. The token is for nyamesh; empty: none is sent.
+// plain, nyamesh, nyamesh-sessions, nats or socketio. The token is for nyamesh; empty: none is sent.
 [[nodiscard]] std::unique_ptr<Dialect> make_dialect(std::string_view name, std::string token);
 
 }  // namespace hub_load

@@ -1,7 +1,7 @@
 // The load on a WebSocket server: opens connections, keeps messages going, and says what they cost.
 //
-//   hub_load port=N pid=PID dialect=plain|nyamesh|nats|socketio scenario=echo|relay|idle
-//            [connections=100] [depth=1] [warmup=0.5] [seconds=2] [settle=5] [cpu=N] [tls=1] [token=TEXT] [tag=TEXT]
+//   hub_load port=N pid=PID dialect=plain|nyamesh|nyamesh-sessions|nats|socketio scenario=echo|relay|idle
+//            [connections=100] [depth=1] [warmup=0.5] [seconds=2] [settle=5] [tls=1] [token=TEXT] [tag=TEXT]
 //
 // echo    every connection has `depth` messages on their way to the server and back to itself.
 // relay   `connections` pairs. A sends to B through the server, and may send the next one when B has received: both are
@@ -20,7 +20,6 @@
 #include "client.h"
 #include "dialects.h"
 
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -60,15 +59,23 @@ double seconds_since(std::int64_t begin_ns) {
 
 // ---- What the server costs ----
 
-// Nanoseconds on a processor of all threads that are alive, user and kernel.
-std::uint64_t cpu_ns(int pid) {
-    std::uint64_t sum = 0;
+struct Processor {
+    std::uint64_t used = 0;    // ns, user and kernel
+    std::uint64_t waited = 0;  // ns ready to run, while somebody else had the processor
+};
+
+// Of all threads that are alive.
+Processor processor_of(int pid) {
+    Processor sum;
     std::error_code gone;
     for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
-        std::uint64_t on_cpu = 0;
-        if (std::ifstream file(task.path() / "schedstat"); file >> on_cpu) sum += on_cpu;
+        Processor thread;
+        std::ifstream file(task.path() / "schedstat");
+        if (!(file >> thread.used >> thread.waited)) continue;
+        sum.used += thread.used;
+        sum.waited += thread.waited;
     }
-    if (gone || sum == 0) fail("no /proc/" + std::to_string(pid) + "/task/*/schedstat: is the server alive?");
+    if (gone || sum.used == 0) fail("no /proc/" + std::to_string(pid) + "/task/*/schedstat: is the server alive?");
     return sum;
 }
 
@@ -251,6 +258,7 @@ private:
             if (client->credits > 0 && !is_draining_) {
                 stamp(payload_, now_ns());
                 for (; client->credits > 0; --client->credits, ++sent_) {
+                    dialect_->prepare(*client);
                     append_frame(*client, dialect_->opcode(), client->before, {payload_.data(), payload_.size()},
                                  client->after);
                 }
@@ -298,22 +306,24 @@ void measure_messages(Load& load, unsigned connections, unsigned depth, double w
 
     load.forget_latencies();
     const std::uint64_t received = load.received();
-    const std::uint64_t server = cpu_ns(load.settings().pid);
-    const std::uint64_t own = cpu_ns(::getpid());
+    const std::uint64_t server = processor_of(load.settings().pid).used;
+    const Processor own = processor_of(::getpid());
     const std::int64_t begin = now_ns();
     load.run_for(seconds);
     const double took = seconds_since(begin);
-    const auto server_took = static_cast<double>(cpu_ns(load.settings().pid) - server);
-    const auto own_took = static_cast<double>(cpu_ns(::getpid()) - own);
+    const auto server_took = static_cast<double>(processor_of(load.settings().pid).used - server);
+    const Processor own_now = processor_of(::getpid());
     const auto messages = static_cast<double>(load.received() - received);
     if (messages == 0) fail("no message arrived while the time was taken");
     const double p50 = load.latency_us(0.5);
     const double p99 = load.latency_us(0.99);
     load.drain();
+    const auto share = [&](double ns) { return ns / 1e9 / took; };
     std::printf(
-        "{\"rate\":%.1f,\"cpu_us\":%.4f,\"server_busy\":%.3f,\"load_busy\":%.3f,\"p50_us\":%.2f,"
-        "\"p99_us\":%.2f,\"messages\":%.0f,\"seconds\":%.3f}\n",
-        messages / took, server_took / 1000 / messages, server_took / 1e9 / took, own_took / 1e9 / took, p50, p99,
+        "{\"rate\":%.1f,\"cpu_us\":%.4f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"server_busy\":%.3f,"
+        "\"load_busy\":%.3f,\"load_waited\":%.3f,\"messages\":%.0f,\"seconds\":%.3f}\n",
+        messages / took, server_took / 1000 / messages, p50, p99, share(server_took),
+        share(static_cast<double>(own_now.used - own.used)), share(static_cast<double>(own_now.waited - own.waited)),
         messages, took);
 }
 
@@ -322,15 +332,15 @@ void measure_idle(Load& load, unsigned connections, double settle) {
     load.open_all(numbered("w", kWarmConnections, load.settings().tag));
     load.idle_for(std::min(settle, 1.0));
     const Memory before = memory_of(pid);
-    const std::uint64_t opening = cpu_ns(pid);
+    const std::uint64_t opening = processor_of(pid).used;
     const std::int64_t begin = now_ns();
     load.open_all(numbered("c", connections, load.settings().tag));
     const double took = seconds_since(begin);
-    const auto opening_took = static_cast<double>(cpu_ns(pid) - opening);
+    const auto opening_took = static_cast<double>(processor_of(pid).used - opening);
     load.idle_for(settle / 2);
-    const std::uint64_t resting = cpu_ns(pid);
+    const std::uint64_t resting = processor_of(pid).used;
     load.idle_for(settle / 2);
-    const auto resting_took = static_cast<double>(cpu_ns(pid) - resting);
+    const auto resting_took = static_cast<double>(processor_of(pid).used - resting);
     const Memory after = memory_of(pid);
     const auto per_connection = [&](std::uint64_t now, std::uint64_t then) {
         return (static_cast<double>(now) - static_cast<double>(then)) / connections;
@@ -383,13 +393,6 @@ void take_all_files() {
     ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
-void pin_to(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(static_cast<unsigned>(cpu), &set);
-    if (::sched_setaffinity(0, sizeof set, &set) != 0) fail("cannot stay on processor " + std::to_string(cpu));
-}
-
 int run(const std::vector<std::string>& words) {
     Options options(words);
     const std::string scenario = options.text("scenario", "");
@@ -402,7 +405,6 @@ int run(const std::vector<std::string>& words) {
     const double warmup = options.number("warmup", 0.5);
     const double seconds = options.number("seconds", 2);
     const double settle = options.number("settle", 5);
-    const std::string cpu = options.text("cpu", "");
     settings.has_tls = options.number("tls", 0) != 0;
     settings.tag = options.text("tag", "");
     std::string token = options.text("token", "");
@@ -411,7 +413,6 @@ int run(const std::vector<std::string>& words) {
     if (settings.port == 0 || settings.pid == 0) fail("port= and pid= of the server are needed");
     if (connections == 0 || depth == 0) fail("connections= and depth= begin at 1");
 
-    if (!cpu.empty()) pin_to(std::atoi(cpu.c_str()));
     take_all_files();
     Load load(settings, std::move(dialect));
     if (scenario == "echo" || scenario == "relay") {
