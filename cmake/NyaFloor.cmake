@@ -4,6 +4,7 @@
 #       HEADERS nyamesh/message_bus.h      # the floor's public headers, relative to include/
 #       USES intent                        # the floors it stands on; their headers come along
 #       PRIVATE Boost::json                # third parties behind a door, invisible to users
+#       TEST_LIBRARIES nya_sim             # what its unit tests link besides
 #       THREADS)                           # its unit tests run threads: they are repeated under TSan
 #
 # makes `nyamesh_bus` (alias nyamesh::bus) from every .cpp of the folder except the tests, and, with
@@ -22,7 +23,7 @@ function(nya_floor_target floor out)
 endfunction()
 
 function(nya_floor floor)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "THREADS" "" "HEADERS;USES;PRIVATE")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "THREADS" "" "HEADERS;USES;PRIVATE;TEST_LIBRARIES")
     if(arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "nya_floor(${floor}): unknown argument ${arg_UNPARSED_ARGUMENTS}")
     endif()
@@ -62,7 +63,7 @@ function(nya_floor floor)
     set_property(GLOBAL APPEND PROPERTY nya_private_of_${family} ${arg_PRIVATE})
 
     if(tests AND NYA_UNIT_TESTS)
-        nya_unit_tests(${floor} SOURCES ${tests} LIBRARIES ${target} ${arg_PRIVATE})
+        nya_unit_tests(${floor} SOURCES ${tests} LIBRARIES ${target} ${arg_PRIVATE} ${arg_TEST_LIBRARIES})
         if(arg_THREADS)
             nya_repeat_under_tsan(${floor}_tests)
         endif()

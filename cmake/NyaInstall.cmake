@@ -10,10 +10,12 @@ include(CMakePackageConfigHelpers)
 
 # What pkg-config has to say for a third-party target. A floor that uses a new one adds it here and
 # in NyaMeshConfig.cmake.in.
+set(nya_link_of_Boost::headers "")  # nothing to link
 set(nya_link_of_Boost::json -lboost_json)
-set(nya_link_of_Boost::headers "")
 set(nya_link_of_OpenSSL::SSL -lssl -lcrypto)
 set(nya_link_of_re2::re2 -lre2)
+set(nya_link_of_jwt::jwt -ljwt)
+set(nya_link_of_OpenSSL::Crypto -lcrypto)
 
 # The link line of a family's floors, topmost first, and of the third parties behind them.
 function(nya_link_line family out)
@@ -56,6 +58,7 @@ function(nya_install_packages)
         "${PROJECT_BINARY_DIR}/package/NyaMeshConfig.cmake"
         "${PROJECT_BINARY_DIR}/package/NyaMeshConfigVersion.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/FindRE2.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/FindJwt.cmake"
         DESTINATION "${package_dir}")
 
     # pkg-config files find their prefix from where they lie.

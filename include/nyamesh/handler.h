@@ -12,6 +12,7 @@
 // lock of ours; they may send, register, unregister, close and destroy whatever they like.
 #pragma once
 
+#include <nyamesh/answer.h>
 #include <nyamesh/intent_box.h>
 #include <nyamesh/intent_envelope.h>
 
@@ -27,13 +28,6 @@
 #include <utility>
 
 namespace nyamesh {
-
-// What a request is answered with: a value, or why there is none.
-using Answer = std::expected<nya::Json, SendError>;
-
-// What hears the answer to a request, or how a send has ended. May be move-only; must not throw.
-using AnswerCallback = std::move_only_function<void(Answer)>;
-using SentCallback = std::move_only_function<void(std::expected<void, SendError>)>;
 
 // What only some envelopes have.
 struct ArrivalExtras {

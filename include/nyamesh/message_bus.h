@@ -167,6 +167,8 @@ public:
     bool has_node(std::string_view id) const;
     // The open nodes' ids, sorted; at most `limit` of them.
     std::vector<std::string> nodes(std::size_t limit = 10'000) const;
+    // The same, of those with that transport.
+    std::vector<std::string> nodes(TransportKind kind, std::size_t limit) const;
     std::expected<NodeRef, SendError> resolve(std::string_view id) const;
 
     // Delivers to a node of this process: on this thread if the node is idle and may run here.

@@ -7,6 +7,10 @@
 //
 // Threads: every function but the destructor and moves may be called from any thread, also from
 // inside handlers. Destroying a P2PBox inside a handler, its own included, is fine.
+//
+// With TransportKind::WebSocket the node is known to a hub by its name, and reaches and is reached by nodes of other
+// processes there: same calls, same errors, same order, nothing lost or doubled when the connection breaks
+// (docs/promises.md, "On a wire").
 #pragma once
 
 #include <nyamesh/handler.h>
@@ -17,9 +21,14 @@
 #include <nyamesh/transport.h>
 #include <nyamesh/transport_kind.h>
 
+#include <chrono>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace nyamesh {
@@ -32,11 +41,51 @@ struct P2PBoxOptions {
     std::shared_ptr<nya::Executor> executor = {};
     // How many envelopes may wait for this node; 0: the bus's limit.
     std::size_t queue_limit = 0;
+
+    // What follows is for nodes on a wire.
+    // The hub's address; empty: the environment's NYAMESH_HUB, else that of the bus's first networked node, else
+    // ws://127.0.0.1:8080.
+    std::string url = {};
+    // The secret by which the hub knows the name to be ours, also after a restart; empty: one is kept in the user's
+    // state directory ($XDG_STATE_HOME/nyamesh).
+    std::string key = {};
+    // For a hub that asks for one; and who is asked for a fresh one when it ends (on the bus's delivery executor).
+    std::string token = {};
+    std::function<std::string()> renew_token = {};
+    // PEM file: who signs the hub's certificate (wss://); empty: whom the system trusts.
+    std::string ca_file = {};
+    // Lends its connection to the in-process nodes of its bus: each of them is known to the hub by its name, too, for
+    // as long as this node is open.
+    bool gateway = false;
+    // How long close() waits for what is still on its way.
+    std::chrono::milliseconds linger{2'000};
+    // How long a peer may be silent, with something on its way to it, until its session is given up.
+    std::chrono::milliseconds resume_window{120'000};
+};
+
+// What on_state() tells.
+struct StateChange {
+    ConnectionState state;
+    std::string problem;  // why it is not connected; for people
+};
+// What on_unconfirmed() tells: a message that was accepted, and of which it will never be known that it was handled.
+struct UnconfirmedIntent {
+    std::string to;
+    IntentBox intent;
+    // "unconfirmed": it may have run. Anything else ("gone", "not_sent", …): it has certainly not.
+    std::string reason;
+};
+// What on_gap() tells: messages of that node that will never come, before the next one that does.
+struct MissedIntents {
+    std::string from;
+    std::uint64_t missed;
 };
 
 class P2PBox {
 public:
-    // Errors: SerializationError(invalid_name), BusError(duplicate_id), NetworkError(unsupported).
+    // Validates and returns at once; a networked node is then `connecting`.
+    // Errors: SerializationError(invalid_name), BusError(duplicate_id), NetworkError(unsupported);
+    // NetworkError(offline) for an address or a file that cannot be used.
     static std::expected<P2PBox, SendError> open(std::string_view id, TransportKind kind = TransportKind::InProcess,
                                                  P2PBoxOptions options = {});
     // On a transport of your own; `transport->node_id()` is the id.
@@ -88,6 +137,13 @@ public:
     void request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done);
     void send_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, SentCallback done);
 
+    // News of the wire, told in turn with the node's messages; a node in process has none. Each adds a handler.
+    std::expected<Registration, SendError> on_state(std::move_only_function<void(const StateChange&)> handler);
+    std::expected<Registration, SendError> on_unconfirmed(
+        std::move_only_function<void(const UnconfirmedIntent&)> handler);
+    std::expected<Registration, SendError> on_gap(std::move_only_function<void(const MissedIntents&)> handler);
+    ConnectionState state() const;
+
     // Whether this thread is inside a handler of that node, so that it cannot answer before we return.
     bool is_inside_handler_of(std::string_view id) const;
 
@@ -100,13 +156,19 @@ public:
     // Whether a send to `id` has a way to go right now.
     bool is_reachable(std::string_view id) const;
     const std::shared_ptr<MessageBus>& bus() const noexcept;
+    // The node's own; valid while this P2PBox lives.
+    Transport& transport() const noexcept;
 
-    // Leaves the bus and the wire; see LocalNode::close(). Sends answer BusError(closed) from then on. Idempotent.
+    // Leaves the bus and the wire; see LocalNode::close(). Sends answer BusError(closed) from then on. Outside any
+    // handler it waits, `linger` at most, until what was sent has been received; what has not been by then is
+    // counted and traced as unconfirmed. Idempotent.
     void close();
 
 private:
     struct Impl;
     explicit P2PBox(std::unique_ptr<Impl> impl) noexcept;
+    std::expected<Registration, SendError> on_news(std::string_view name,
+                                                   std::move_only_function<void(const nya::Json&)> handler);
     std::expected<Registration, SendError> add_handler(std::string_view intent_name, IntentHandler handler, bool once);
     void start(std::string_view to, const IntentBox& intent, const SendOpts& opts, bool wants_answer,
                AnswerCallback done, bool runs_anywhere = false);

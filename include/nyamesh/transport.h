@@ -3,6 +3,7 @@
 // One P2PBox owns one Transport. In-process messages never pass through it: the bus delivers them.
 #pragma once
 
+#include <nyamesh/connection_state.h>
 #include <nyamesh/handler.h>
 #include <nyamesh/intent_envelope.h>
 #include <nyamesh/send_error.h>
@@ -17,8 +18,11 @@ namespace nyamesh {
 
 class Transport {
 public:
-    // Called for each arrival, on whatever thread the transport works on; it runs no user code.
-    using ReceiveCallback = std::move_only_function<void(IntentEnvelope)>;
+    // Called for each arrival, on whatever thread the transport works on; it runs no user code. `done` may be empty;
+    // else it is told once how the handlers ended, and of a request the answer, unless this returns an error. It may be
+    // told on any thread, in the middle of a node's turn. BusError(backpressure): the node's queue is full, come again.
+    using ReceiveCallback = std::move_only_function<std::expected<void, SendError>(
+        const IntentEnvelope& envelope, bool is_request, AnswerCallback done)>;
 
     virtual ~Transport() = default;
 
@@ -47,8 +51,25 @@ public:
     // Whether a send to `node` has a way to go right now. Any thread.
     virtual bool is_reachable(std::string_view node) const = 0;
 
-    // Ends the node's presence on this wire. Idempotent. Any thread.
+    virtual ConnectionState state() const { return ConnectionState::Connected; }
+
+    // News of the wire (see kNewsRoom) of that name are wanted from now on. Any thread.
+    virtual void want_news(std::string_view name) { static_cast<void>(name); }
+
+    // The node is about to leave the bus: from now on nothing is delivered, and what its queue drops was not handled.
+    virtual void begin_close() {}
+    // Ends the node's presence on this wire. Outside any handler it may wait, for a bounded time, until what has been
+    // accepted is received by its target. Idempotent. Any thread.
     virtual void close() = 0;
 };
+
+// News of a wire reach the node as envelopes of this room, so that they take their place among its messages. The
+// character keeps real rooms from being called so.
+inline constexpr std::string_view kNewsRoom = "\x01news";
+namespace news {
+inline constexpr std::string_view kState = "nyamesh.state";              // {"state", "error": {…}}
+inline constexpr std::string_view kUnconfirmed = "nyamesh.unconfirmed";  // {"to", "reason", "name", "payload"}
+inline constexpr std::string_view kGap = "nyamesh.gap";                  // {"from", "missed"}
+}  // namespace news
 
 }  // namespace nyamesh

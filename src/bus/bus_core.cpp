@@ -5,7 +5,7 @@
 #include <nyamesh/names.h>
 
 #include "base/assert.h"
-#include "bus/did_you_mean.h"
+#include "intent/did_you_mean.h"
 #include "intent/quote.h"
 
 #include <algorithm>
@@ -226,11 +226,11 @@ void BusCore::recycle(NodeSlot& slot) {
     free_slots_.push_back(&slot);
 }
 
-std::vector<std::string> BusCore::nodes(std::size_t limit) const {
+std::vector<std::string> BusCore::nodes(std::optional<TransportKind> kind, std::size_t limit) const {
     std::vector<std::string> ids;
     if (limit == 0) return ids;
     index_.for_each([&](NodeSlot& slot) {
-        ids.emplace_back(slot.id());
+        if (!kind || slot.identity->kind == *kind) ids.emplace_back(slot.id());
         return ids.size() < limit;
     });
     std::ranges::sort(ids);
@@ -246,7 +246,7 @@ std::expected<NodeRef, SendError> BusCore::resolve(std::string_view id) const {
 SendError BusCore::node_not_found(std::string_view id) const {
     if (auto checked = check_node_id(id); !checked) return checked.error();
     DidYouMean nearest(id);
-    for (const std::string& candidate : nodes(kMaxSuggestions)) nearest.offer(candidate);
+    for (const std::string& candidate : nodes({}, kMaxSuggestions)) nearest.offer(candidate);
     std::string hint = nearest.best().empty() ? "Open a node of that name first, or check the spelling"
                                               : "Did you mean " + quote(nearest.best()) + "?";
     return {SendError::Reason::Unknown, "no node " + quote(id) + " in this process", std::move(hint)};

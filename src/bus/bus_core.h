@@ -65,7 +65,7 @@ public:
     void release_node(const NodeRef& node);
 
     bool has_node(std::string_view id) const { return index_.find(id).has_value(); }
-    std::vector<std::string> nodes(std::size_t limit) const;
+    std::vector<std::string> nodes(std::optional<TransportKind> kind, std::size_t limit) const;
     std::expected<NodeRef, SendError> resolve(std::string_view id) const;
     SendError node_not_found(std::string_view id) const;
 

@@ -193,7 +193,11 @@ bool MessageBus::has_node(std::string_view id) const {
 }
 
 std::vector<std::string> MessageBus::nodes(std::size_t limit) const {
-    return core_->nodes(limit);
+    return core_->nodes({}, limit);
+}
+
+std::vector<std::string> MessageBus::nodes(TransportKind kind, std::size_t limit) const {
+    return core_->nodes(kind, limit);
 }
 
 std::expected<NodeRef, SendError> MessageBus::resolve(std::string_view id) const {

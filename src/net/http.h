@@ -3,19 +3,23 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nyamesh::net {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
     std::string method;
     std::string target;  // "/metrics?x=1"
     bool is_http_1_1 = true;
-    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, values trimmed
+    HttpHeaders headers;  // names in lower case, values trimmed
 
     std::string_view header(std::string_view lower_case_name) const;  // the first; empty: none
     std::string_view path() const;                                    // without the query
@@ -24,7 +28,7 @@ struct HttpRequest {
 
 struct HttpResponse {
     int status = 200;
-    std::vector<std::pair<std::string, std::string>> headers;
+    HttpHeaders headers;
     std::string_view header(std::string_view lower_case_name) const;
 };
 
@@ -32,6 +36,7 @@ struct HttpResponse {
 struct HttpError {
     int status = 400;
     std::string message;
+    HttpHeaders headers = {};  // that the answer must have, e.g. with 426
 };
 
 // The head of a request or response at the start of `bytes`, and its length; nothing while it is incomplete.
@@ -47,11 +52,14 @@ std::expected<std::optional<Parsed<HttpResponse>>, HttpError> parse_response(std
 
 // A whole response with a body; "Connection: close".
 std::string http_answer(int status, std::string_view content_type, std::string_view body,
-                        const std::vector<std::pair<std::string, std::string>>& extra_headers = {});
+                        const HttpHeaders& extra_headers = {});
+std::string http_answer(const HttpError& error);  // its message is the body
 
 // RFC 6455, 4.2.1: is it a good upgrade that offers `subprotocol`? Then 4.2.2's answer; else what to answer instead.
 std::expected<std::string, HttpError> check_upgrade(const HttpRequest& request, std::string_view subprotocol);
-// 4.1: the client's request, and whether the answer is right (the error says what is wrong with it).
+// 4.1: the client's request, and whether the answer is right (the error says what is wrong with it). Control
+// characters in what a user gave (a token read from a file with its last newline) are left out.
+std::string upgrade_key(std::uint64_t random, std::uint64_t more_random);
 std::string upgrade_request(std::string_view host, std::string_view path, std::string_view key,
                             std::string_view subprotocol, std::string_view authorization, std::string_view origin);
 std::expected<void, std::string> check_upgrade_answer(const HttpResponse& response, std::string_view key,

@@ -62,6 +62,7 @@ public:
         low_mark_ = low;
         high_mark_ = high;
     }
+    std::size_t high_mark() const noexcept { return high_mark_; }
 
 protected:
     OutBuffer out_;

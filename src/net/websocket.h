@@ -72,7 +72,7 @@ public:
     // Appends one message. Not open: dropped.
     virtual void send_text(std::string_view bytes) = 0;
     virtual void send_binary(std::string_view bytes) = 0;
-    virtual void ping(std::string_view payload) = 0;
+    virtual void ping(std::string_view payload) = 0;  // of at most 125 bytes
     // Starts the closing handshake; on_closed() follows. Nothing is received after it.
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
 
@@ -81,7 +81,7 @@ public:
     virtual void set_heartbeat(std::chrono::milliseconds after, std::chrono::milliseconds dead_after) = 0;
     virtual void pause_reading() = 0;
     virtual void resume_reading() = 0;
-    virtual Stream& stream() noexcept = 0;
+    virtual Stream& stream() noexcept = 0;  // until on_closed()
 };
 
 }  // namespace nyamesh::net

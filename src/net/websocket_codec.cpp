@@ -51,7 +51,7 @@ void apply_mask(char* to, const char* from, std::size_t size, std::uint32_t mask
     using Block [[gnu::vector_size(32)]] = std::uint64_t;
     const std::uint64_t wide = mask | std::uint64_t{mask} << 32;
     const Block wider{wide, wide, wide, wide};
-    auto step = [&to, &from, &size]<class Word>(Word key) {
+    auto step = [&to, &from, &size]<class Word>(const Word& key) {
         Word word;
         std::memcpy(&word, from, sizeof word);
         word ^= key;
@@ -137,6 +137,10 @@ FrameReader::Partial& FrameReader::partial() {
 
 bool FrameReader::has_rest() const noexcept {
     return partial_ && partial_->rest_begin < partial_->rest.size();
+}
+
+void FrameReader::keep(std::string_view bytes) {
+    if (!bytes.empty() && !has_ended_) partial().rest += bytes;
 }
 
 const CodecError* FrameReader::read(std::span<char> bytes, FrameHandler& handler) {

@@ -49,8 +49,11 @@ public:
     // allocated unless a frame is left unfinished; then it is bounded by the largest message.
     // Large text is checked for UTF-8 as it arrives, so that it fails fast (8.1).
     const CodecError* read(std::span<char> bytes, FrameHandler& handler);
-    // What a handler that returned false left behind.
+    // Puts `bytes` behind the rest, to be read by the next read().
+    void keep(std::string_view bytes);
+    // What a handler that returned false left behind, and what was put there.
     bool has_rest() const noexcept;
+    bool has_failed() const noexcept { return error_ != nullptr; }
 
 private:
     struct Partial;  // only while a frame or a fragmented message is unfinished, or there is a rest

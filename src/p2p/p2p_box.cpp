@@ -10,7 +10,9 @@
 
 #include "bus/bus_core.h"
 #include "intent/quote.h"
+#include "p2p/gateways.h"
 #include "transport/in_process/in_process_transport.h"
+#include "transport/websocket/websocket_transport.h"
 
 #include <string>
 #include <utility>
@@ -21,21 +23,59 @@ struct P2PBox::Impl {
     std::shared_ptr<MessageBus> bus;
     LocalNode node;
     std::unique_ptr<Transport> transport;
+    std::unique_ptr<p2p::Gateway> gateway = {};  // of one that lends its connection
 
-    ~Impl() {
+    ~Impl() { close(); }
+
+    // The wire first hears that nothing more is taken, so that what the bus drops does not count as handled.
+    void close() {
+        if (gateway) gateway->stop();
+        const auto lent = borrows();
+        if (lent) lent->node_closing(node.id());
+        transport->begin_close();
         node.close();
+        if (lent) lent->node_closed(node.id());
         transport->close();
+    }
+
+    // The gateways of its bus, if it may use them.
+    std::shared_ptr<p2p::Gateways> borrows() const {
+        const bool may = transport->kind() == TransportKind::InProcess && p2p::Gateways::any();
+        return may ? p2p::Gateways::find(bus) : nullptr;
+    }
+
+    // Where what the bus does not know goes.
+    std::shared_ptr<Transport> wire() const {
+        if (const auto lent = borrows()) {
+            if (auto transport_of_gateway = lent->transport_of(node.id())) return transport_of_gateway;
+        }
+        return {std::shared_ptr<void>(), transport.get()};
     }
 };
 
 namespace {
 
-void receive(MessageBus& bus, std::string_view node_id, const IntentEnvelope& envelope) {
-    const bool is_here = envelope.to == node_id || bus.has_node(envelope.to);
-    // A full queue or a node that has just closed is counted and traced by the bus.
-    if (is_here && bus.dispatch_to_local(envelope.to, envelope)) return;
-    if (!is_here) bus.trace_drop(envelope);
+std::expected<void, SendError> receive(MessageBus& bus, std::string_view node_id, const IntentEnvelope& envelope,
+                                       bool is_request, AnswerCallback done) {
+    if (envelope.to != node_id && !bus.has_node(envelope.to)) {
+        bus.trace_drop(envelope);
+        return std::unexpected(bus.node_not_found(envelope.to));
+    }
+    if (!done) return bus.dispatch_to_local(envelope.to, envelope);
+    return bus.dispatch_to_local(envelope.to, envelope, is_request, std::move(done));
 }
+
+// The bus may be gone before a transport's last arrival.
+Transport::ReceiveCallback receiver(const std::weak_ptr<MessageBus>& bus, std::string_view node_id) {
+    return [weak = bus, id = std::string(node_id)](const IntentEnvelope& envelope, bool is_request,
+                                                   AnswerCallback done) -> std::expected<void, SendError> {
+        if (const auto alive = weak.lock()) return receive(*alive, id, envelope, is_request, std::move(done));
+        return std::unexpected(SendError(SendError::Reason::Closed, "the bus is gone"));
+    };
+}
+
+// How much later than a wire's own deadline a call is ended here.
+constexpr std::chrono::milliseconds kWireGrace{250};
 
 // A send's result as a call ends with it, and back.
 Answer answer_of(const std::expected<void, SendError>& sent) {
@@ -57,13 +97,19 @@ P2PBox::~P2PBox() = default;
 
 std::expected<P2PBox, SendError> P2PBox::open(std::string_view id, TransportKind kind, P2PBoxOptions options) {
     NYA_TRY(check_node_id(id));
+    if (!options.bus) options.bus = MessageBus::global();
+    if (kind == TransportKind::WebSocket) {
+        const WebSocketOptions wire{options.url,     options.key,    options.token,        options.renew_token,
+                                    options.ca_file, options.linger, options.resume_window};
+        auto transport = NYA_TRY(WebSocketTransport::open(id, options.bus, wire));
+        return open_on(std::move(transport), std::move(options));
+    }
     if (kind != TransportKind::InProcess) {
         return std::unexpected(SendError(SendError::Reason::Unsupported,
                                          "node " + quote(id) + " cannot be opened: this version has no " +
                                              std::string(to_string(kind)) + " transport",
-                                         "Use the inprocess transport"));
+                                         "Use the transport inprocess or websocket"));
     }
-    if (!options.bus) options.bus = MessageBus::global();
     auto transport = std::make_unique<InProcessTransport>(std::string(id), options.bus);
     return open_on(std::move(transport), std::move(options));
 }
@@ -74,14 +120,18 @@ std::expected<P2PBox, SendError> P2PBox::open(std::unique_ptr<Transport> transpo
 }
 
 std::expected<P2PBox, SendError> P2PBox::open_on(std::unique_ptr<Transport> transport, P2PBoxOptions options) {
-    MessageBus::NodeOptions node_options{std::move(options.executor), options.queue_limit, transport->kind()};
+    MessageBus::NodeOptions node_options{options.executor, options.queue_limit, transport->kind()};
     auto node = NYA_TRY(options.bus->register_node(transport->node_id(), std::move(node_options)));
-    auto impl = std::make_unique<Impl>(std::move(options.bus), std::move(node), std::move(transport));
-    // The bus may be gone before a transport's last arrival; the node's id is the transport's own.
-    impl->transport->on_receive(
-        [bus = std::weak_ptr(impl->bus), id = std::string(impl->node.id())](const IntentEnvelope& envelope) {
-            if (const auto alive = bus.lock()) receive(*alive, id, envelope);
-        });
+    auto impl = std::make_unique<Impl>(options.bus, std::move(node), std::move(transport));
+    impl->transport->on_receive(receiver(impl->bus, impl->node.id()));
+    if (impl->transport->kind() == TransportKind::WebSocket && options.gateway) {
+        WebSocketOptions lent{
+            options.url,          {}, options.token, options.renew_token, options.ca_file, options.linger,
+            options.resume_window};
+        impl->gateway = p2p::Gateways::open(impl->bus, std::move(lent), &receiver);
+    } else if (const auto gateways = impl->borrows()) {
+        static_cast<void>(gateways->transport_of(impl->node.id()));
+    }
     return P2PBox(std::move(impl));
 }
 
@@ -101,7 +151,7 @@ std::expected<void, SendError> P2PBox::send(std::string_view to, const IntentBox
     if (opts.wait != Wait::Handled && node.core().send_now(node.ref(), to, intent)) [[likely]]
         return {};
     if (auto sent = node.core().send_if_known(node.ref(), to, intent, opts)) return *std::move(sent);
-    auto sent = impl_->transport->send(to, intent, opts);
+    auto sent = impl_->wire()->send(to, intent, opts);
     impl_->bus->trace_transport(node_id(), to, intent, sent);
     return sent;
 }
@@ -165,7 +215,10 @@ void P2PBox::start(std::string_view to, const IntentBox& intent, const SendOpts&
     using RunsDone = bus::BusCore::RunsDone;
     const LocalNode& node = impl_->node;
     const std::shared_ptr<bus::BusCore> core = node.core().shared_from_this();  // `done` may destroy this node
-    const auto call = core->begin_call(node.ref(), to, intent, opts, wants_answer, std::move(done),
+    // A wire keeps the time itself, and can tell what has not been sent from what may have run: it is to be first.
+    SendOpts limits = opts;
+    if (!impl_->bus->has_node(to)) limits.timeout += kWireGrace;
+    const auto call = core->begin_call(node.ref(), to, intent, limits, wants_answer, std::move(done),
                                        runs_anywhere ? RunsDone::AnyThread : RunsDone::WhereHandlersRun);
     const bool waits_for_end = wants_answer || opts.wait == Wait::Handled;
     if (!call->has_ended()) {
@@ -180,9 +233,9 @@ void P2PBox::start(std::string_view to, const IntentBox& intent, const SendOpts&
                 core->tell(*call, std::move(answer));
             };
             if (wants_answer) {
-                impl_->transport->request(to, intent, opts, std::move(ended));
+                impl_->wire()->request(to, intent, opts, std::move(ended));
             } else {
-                impl_->transport->send_async(
+                impl_->wire()->send_async(
                     to, intent, opts,
                     [ended = std::move(ended)](const std::expected<void, SendError>& sent) { ended(answer_of(sent)); });
             }
@@ -212,16 +265,60 @@ bool P2PBox::is_open() const noexcept {
 }
 
 bool P2PBox::is_reachable(std::string_view id) const {
-    return impl_->node.is_open() && (impl_->bus->has_node(id) || impl_->transport->is_reachable(id));
+    return impl_->node.is_open() && (impl_->bus->has_node(id) || impl_->wire()->is_reachable(id));
 }
 
 const std::shared_ptr<MessageBus>& P2PBox::bus() const noexcept {
     return impl_->bus;
 }
 
+Transport& P2PBox::transport() const noexcept {
+    return *impl_->transport;
+}
+
 void P2PBox::close() {
-    impl_->node.close();
-    impl_->transport->close();
+    impl_->close();
+}
+
+// ---- news of the wire ----
+
+ConnectionState P2PBox::state() const {
+    return impl_->node.is_open() ? impl_->wire()->state() : ConnectionState::Closed;
+}
+
+std::expected<Registration, SendError> P2PBox::on_news(std::string_view name,
+                                                       std::move_only_function<void(const nya::Json&)> handler) {
+    auto registered = impl_->node.on(name, [handler = std::move(handler)](const Arrival& arrival) mutable {
+        if (arrival.room() == kNewsRoom) handler(arrival.intent.payload());
+    });
+    if (registered) impl_->transport->want_news(name);
+    return registered;
+}
+
+std::expected<Registration, SendError> P2PBox::on_state(std::move_only_function<void(const StateChange&)> handler) {
+    return on_news(news::kState, [handler = std::move(handler)](const nya::Json& news) mutable {
+        StateChange change{ConnectionState::Connecting, {}};
+        for (const auto state : {ConnectionState::Connecting, ConnectionState::Connected, ConnectionState::Reconnecting,
+                                 ConnectionState::Failed, ConnectionState::Closed}) {
+            if (news["state"].as_string() == to_string(state)) change.state = state;
+        }
+        if (news["error"].is_object()) change.problem = news["error"]["message"].as_string();
+        handler(change);
+    });
+}
+
+std::expected<Registration, SendError> P2PBox::on_unconfirmed(
+    std::move_only_function<void(const UnconfirmedIntent&)> handler) {
+    return on_news(news::kUnconfirmed, [handler = std::move(handler)](const nya::Json& news) mutable {
+        auto intent = IntentBox::create(news["name"].as_string(), news["payload"]);
+        if (intent) handler({news["to"].as_string(), *std::move(intent), news["reason"].as_string()});
+    });
+}
+
+std::expected<Registration, SendError> P2PBox::on_gap(std::move_only_function<void(const MissedIntents&)> handler) {
+    return on_news(news::kGap, [handler = std::move(handler)](const nya::Json& news) mutable {
+        handler({news["from"].as_string(), static_cast<std::uint64_t>(news["missed"].as_integer())});
+    });
 }
 
 }  // namespace nyamesh

@@ -14,7 +14,7 @@
 
 #include <nya/clock.h>
 #include <nya/random.h>
-#include <nyamesh/handler.h>
+#include <nyamesh/answer.h>
 #include <nyamesh/intent_box.h>
 #include <nyamesh/send_error.h>
 

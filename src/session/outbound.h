@@ -47,7 +47,7 @@ public:
         std::size_t bytes = 4 * 1024 * 1024;
     };
     // How many may be sent before the receiver has said how much it takes.
-    static constexpr std::uint64_t kInitialCredit = 256;
+    static constexpr std::uint64_t kInitialCredit = 64;
     // Sessions that ended unconfirmed and of which the receiver has not yet been told; older ones are added up.
     static constexpr std::size_t kMaxLost = 8;
 

@@ -122,14 +122,14 @@ struct Head {
     std::optional<PeerState> state;  // "state": Peer
     std::string_view hub;            // "hub": Welcome: its id, and
     std::uint64_t epoch = 0;         // "epoch": which start of it
-    std::uint64_t in_ms = 0;         // "in": Peer(later), Refused, Drain, Expiring: milliseconds
+    std::uint64_t in_ms = 0;  // "in": Peer, Refused, Drain, Expiring, Welcome (until the token ends): milliseconds
     std::uint64_t heartbeat_ms = 0;  // "heartbeat": Welcome: silence after which a ping is sent
     std::uint64_t dead_ms = 0;       // "dead": Welcome: silence after which a connection is given up
     std::uint64_t max_bytes = 0;     // "max": Welcome: bytes of the longest frame
     std::uint64_t resume_ms = 0;     // "resume": Welcome: how long a lost connection's names are kept
     bool may_retry = false;          // "retry": Refused
-    std::string_view message;        // "message": Refused, Unbound: for people
-    std::string_view hint;           // "hint": Refused, Peer
+    std::string_view message;        // "message": Refused, Unbound, replies that are errors: for people
+    std::string_view hint;           // "hint": Refused, Peer, replies that are errors
 };
 
 // A frame taken apart. `payload` is empty both for none and for an empty one.

@@ -255,6 +255,23 @@ TEST_CASE("what nobody could need is bounded") {
     CHECK(refused(head_of(kMaxHeadBytes + 1) + "\n1").offset == 16384);
 }
 
+TEST_CASE("the longest names and the most exceptions fit in a head") {
+    const std::string name(255, '\\');
+    Head head = message(name, name, name);
+    head.type = FrameType::Message;
+    head.session = head.reply_to_session = head.ack.session = {kAlice, 4'294'967'295};
+    head.instance = head.own_instance = kBob;
+    for (auto* member : {&head.sequence, &head.base, &head.reply_to, &head.ack.received,
+                         &head.ack.handled, &head.ack.credit}) {
+        *member = std::numeric_limits<std::int64_t>::max();
+    }
+    head.is_opening = head.wants_ack = head.wants_answer = true;
+    const Exception longest{head.sequence, "handler_failed", std::string(kMaxExceptionMessageBytes, '\x01')};
+    head.ack.exceptions.assign(kMaxExceptions, longest);
+    head.lost.assign(16, {4'294'967'295, head.sequence});
+    CHECK(encoded(head).size() <= kMaxHeadBytes);
+}
+
 TEST_CASE("whatever a text holds, its frame is one line of valid JSON") {
     Head head = message("bob", "alice", "x");
     const std::string text("\x00\x1F\b\t\n\f\r\"\\/\x7F\xFF\xC3 é", 16);

@@ -62,6 +62,24 @@ inline constexpr std::array<std::string_view, 38> kMemberNames{
     "in", "heartbeat", "dead",     "max",   "resume", "retry", "message", "hint"};
 static_assert(static_cast<std::size_t>(Member::Hint) + 1 == kMemberNames.size());
 
+// `,"name":`, as a member of a head begins.
+inline constexpr auto kMemberStarts = [] {
+    struct Start {
+        std::array<char, 16> bytes{};
+        std::size_t size = 0;
+        constexpr void add(char c) { bytes[size++] = c; }
+    };
+    std::array<Start, kMemberNames.size()> starts;
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+        starts[i].add(',');
+        starts[i].add('"');
+        for (const char c : kMemberNames[i]) starts[i].add(c);
+        starts[i].add('"');
+        starts[i].add(':');
+    }
+    return starts;
+}();
+
 constexpr std::string_view name_of(Member member) noexcept {
     return kMemberNames[static_cast<std::size_t>(member)];
 }

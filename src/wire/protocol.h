@@ -13,6 +13,9 @@ inline constexpr std::string_view kSubprotocol = "nyamesh.v1";
 inline constexpr std::size_t kMaxIntentBytes = 256 * 1024;  // a frame, head included; the hub's welcome may lower it
 inline constexpr std::size_t kMaxHeadBytes = 16 * 1024;
 inline constexpr std::size_t kMaxHandshakeBytes = 8 * 1024;
+// Of one frame: with these and the longest names a head stays below kMaxHeadBytes, whatever has to be escaped.
+inline constexpr std::size_t kMaxExceptions = 16;
+inline constexpr std::size_t kMaxExceptionMessageBytes = 128;
 
 inline constexpr std::chrono::milliseconds kHandshakeTime{
     5'000};  // from accept to the end of the upgrade, then to hello

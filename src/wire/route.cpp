@@ -7,10 +7,12 @@
 // whatever role, says the same to every reader of JSON. Any other head is read strictly. (docs/protocol.md, "Heads")
 #include "wire/head_reader.h"
 #include "wire/members.h"
+#include "wire/protocol.h"
 
 #include <nya/expected.h>
 #include <nyamesh/names.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace nyamesh::wire {
@@ -109,10 +111,13 @@ bool read_fast_route(std::string_view line, Route& out) {
 }  // namespace
 
 std::expected<Route, DecodeError> read_route(std::string_view bytes, Scratch& scratch) {
-    const auto line = NYA_TRY(detail::find_head(bytes));
+    const std::size_t looked_at = std::min(bytes.size(), kMaxHeadBytes + 1);
+    const auto* const feed =
+        static_cast<const char*>(looked_at == 0 ? nullptr : std::memchr(bytes.data(), '\n', looked_at));
+    const std::size_t line = feed != nullptr ? static_cast<std::size_t>(feed - bytes.data()) : bytes.size();
     Route route;
     route.is_fast = true;
-    if (read_fast_route(line, route)) [[likely]]
+    if (line <= kMaxHeadBytes && read_fast_route(bytes.substr(0, line), route)) [[likely]]
         return route;
 
     const Frame frame = NYA_TRY(decode_strictly(bytes, scratch));

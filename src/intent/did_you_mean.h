@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nyamesh::bus {
+namespace nyamesh {
 
 // Keeps the best of the candidates offered to it. Near means: at most a third of the letters would
 // have to be inserted, removed, replaced or swapped with their neighbour.
@@ -55,4 +55,4 @@ private:
     std::string best_;
 };
 
-}  // namespace nyamesh::bus
+}  // namespace nyamesh

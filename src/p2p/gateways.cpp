@@ -1,0 +1,125 @@
+#include "p2p/gateways.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace nyamesh::p2p {
+
+namespace {
+
+// As many as a hub takes on one connection.
+constexpr std::size_t kMaxBorrowers = 1'000;
+
+nya::Mutex all_mutex;
+std::map<const MessageBus*, std::weak_ptr<Gateways>>& all() {
+    static std::map<const MessageBus*, std::weak_ptr<Gateways>> gateways;
+    return gateways;
+}
+
+}  // namespace
+
+std::atomic<int> Gateways::count_{0};
+
+void Gateway::stop() {
+    gateways_->stop(*this);
+}
+
+std::shared_ptr<Gateways> Gateways::find(const std::shared_ptr<MessageBus>& bus) {
+    const nya::Lock lock(all_mutex);
+    const auto place = all().find(bus.get());
+    return place == all().end() ? nullptr : place->second.lock();
+}
+
+std::unique_ptr<Gateway> Gateways::open(const std::shared_ptr<MessageBus>& bus, WebSocketOptions options,
+                                        Receiver receiver) {
+    std::shared_ptr<Gateways> gateways;
+    {
+        const nya::Lock lock(all_mutex);
+        std::erase_if(all(), [](const auto& entry) { return entry.second.expired(); });
+        auto& known = all()[bus.get()];
+        gateways = known.lock();
+        if (!gateways) known = gateways = std::shared_ptr<Gateways>(new Gateways(bus, receiver));
+    }
+    auto gateway = std::make_unique<Gateway>(gateways);
+    bool is_first = false;
+    {
+        const nya::Lock lock(gateways->mutex_);
+        gateways->gateways_.emplace_back(gateway.get(), std::move(options));
+        is_first = gateways->gateways_.size() == 1;
+    }
+    count_.fetch_add(1);  // from now on a node that opens asks by itself
+    if (is_first) gateways->lend_to_all();
+    return gateway;
+}
+
+void Gateways::lend_to_all() {
+    const auto bus = bus_.lock();
+    if (!bus) return;
+    for (const std::string& id : bus->nodes(TransportKind::InProcess, kMaxBorrowers))
+        static_cast<void>(transport_of(id));
+}
+
+std::shared_ptr<Transport> Gateways::transport_of(std::string_view id) {
+    std::optional<WebSocketOptions> options;
+    {
+        const nya::Lock lock(mutex_);
+        if (const auto place = lent_.find(id); place != lent_.end()) return place->second;
+        if (gateways_.empty() || lent_.size() >= kMaxBorrowers) return nullptr;
+        options = gateways_.front().second;
+    }
+    const auto bus = bus_.lock();
+    if (!bus) return nullptr;
+    auto opened = WebSocketTransport::open(id, bus, *options);
+    if (!opened) return nullptr;  // the gateway has the same options, and has been told
+    const std::shared_ptr<WebSocketTransport> transport = *std::move(opened);
+    {
+        const nya::Lock lock(mutex_);
+        const auto [place, is_new] = lent_.emplace(std::string(id), transport);
+        if (!is_new) return place->second;
+    }
+    transport->on_receive(receiver_(bus, id));
+    return transport;
+}
+
+void Gateways::node_closing(std::string_view id) {
+    std::shared_ptr<WebSocketTransport> lent;
+    {
+        const nya::Lock lock(mutex_);
+        if (const auto place = lent_.find(id); place != lent_.end()) lent = place->second;
+    }
+    if (lent) lent->begin_close();
+}
+
+void Gateways::node_closed(std::string_view id) {
+    std::shared_ptr<WebSocketTransport> lent;
+    {
+        const nya::Lock lock(mutex_);
+        const auto place = lent_.find(id);
+        if (place == lent_.end()) return;
+        lent = std::move(place->second);
+        lent_.erase(place);
+    }
+    lent->close();
+}
+
+void Gateways::stop(const Gateway& gateway) {
+    std::map<std::string, std::shared_ptr<WebSocketTransport>, std::less<>> taken_back;
+    bool has_next = false;
+    {
+        const nya::Lock lock(mutex_);
+        const auto place = std::find_if(gateways_.begin(), gateways_.end(),
+                                        [&](const auto& entry) { return entry.first == &gateway; });
+        if (place == gateways_.end()) return;
+        const bool has_lent = place == gateways_.begin();
+        gateways_.erase(place);
+        has_next = has_lent && !gateways_.empty();
+        if (has_lent) taken_back.swap(lent_);
+    }
+    count_.fetch_sub(1);
+    for (const auto& [id, transport] : taken_back) transport->begin_close();
+    for (const auto& [id, transport] : taken_back) transport->close();
+    if (has_next) lend_to_all();
+}
+
+}  // namespace nyamesh::p2p
