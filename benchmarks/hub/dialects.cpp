@@ -34,6 +34,14 @@ public:
     }
 };
 
+// What distinguishes one start of a node from the next one: any 16 hex digits, never 0.
+std::string instance_of(std::string_view name) {
+    std::uint64_t hash = std::hash<std::string_view>{}(name) | 1;
+    std::string digits(16, '0');
+    for (std::size_t i = digits.size(); i > 0; hash >>= 4) digits[--i] = "0123456789abcdef"[hash & 15];
+    return digits;
+}
+
 // docs/protocol.md. The client binds its name with the hello, without sessions. Echo is a message to oneself.
 class NyaMesh : public Dialect {
 public:
@@ -42,7 +50,9 @@ public:
     std::string path(const Client&, bool) const override { return "/"; }
     std::string headers() const override { return "Sec-WebSocket-Protocol: nyamesh.v1\r\n"; }
     void greet(Client& client, Sink&) const override {
-        const std::string hello = R"({"t":"hello","n":")" + client.name + R"(","sessions":false)" + token_member();
+        std::string hello = R"({"t":"hello","n":")" + client.name + R"(","i":")" + instance_of(client.name) + '"';
+        hello += sessions_member();
+        if (!token_.empty()) hello += R"(,"token":")" + token_ + '"';
         append_frame(client, Opcode::Text, hello, "}");
     }
     void address(Client& client, std::string_view to, bool) const override {
@@ -60,7 +70,7 @@ public:
     }
 
 protected:
-    [[nodiscard]] std::string token_member() const { return token_.empty() ? "" : R"(,"token":")" + token_ + '"'; }
+    [[nodiscard]] virtual std::string sessions_member() const { return R"(,"sessions":false)"; }
 
 private:
     std::string token_;
@@ -73,11 +83,7 @@ class NyaMeshSessions final : public NyaMesh {
 public:
     using NyaMesh::NyaMesh;
 
-    void greet(Client& client, Sink&) const override {
-        const std::string hello =
-            R"({"t":"hello","n":")" + client.name + R"(","i":")" + instance_of(client.name) + '"' + token_member();
-        append_frame(client, Opcode::Text, hello, "}");
-    }
+    std::string sessions_member() const override { return {}; }
     void address(Client& client, std::string_view to, bool) const override {
         client.fixed = R"({"t":"m","to":")" + std::string(to) + R"(","from":")" + client.name + R"(","n":"x","s":")" +
                        instance_of(client.name) + R"(.1","i":")" + instance_of(to) + R"(","q":)";
@@ -101,14 +107,6 @@ public:
 private:
     static constexpr std::uint64_t kAckEvery = 32;
     static constexpr std::uint64_t kCredit = 1024;
-
-    // 16 hex digits, never 0.
-    static std::string instance_of(std::string_view name) {
-        std::uint64_t hash = std::hash<std::string_view>{}(name) | 1;
-        std::string digits(16, '0');
-        for (std::size_t i = digits.size(); i > 0; hash >>= 4) digits[--i] = "0123456789abcdef"[hash & 15];
-        return digits;
-    }
 };
 
 // NATS's own protocol, which is lines, inside binary frames. A subject per client; echo is a message to oneself.
