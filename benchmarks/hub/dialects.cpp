@@ -77,11 +77,11 @@ private:
 };
 
 // The same as between nodes that keep sessions, once these are going: messages carry the session, the target's instance
-// and a number, and after every 32 of them the receiver sends its counters back, as Settings::ack_every of
-// src/session/endpoint.h has it. What the hub has to do is the same as with real nodes.
+// and a number, and after every so many of them the receiver sends its counters back. What the hub has to do is the
+// same as with real nodes.
 class NyaMeshSessions final : public NyaMesh {
 public:
-    using NyaMesh::NyaMesh;
+    NyaMeshSessions(std::string token, unsigned ack_every) : NyaMesh(std::move(token)), ack_every_(ack_every) {}
 
     std::string sessions_member() const override { return {}; }
     void address(Client& client, std::string_view to, bool) const override {
@@ -95,7 +95,7 @@ public:
     }
     void receive(Client& client, std::string_view message, Sink& sink) const override {
         NyaMesh::receive(client, message, sink);
-        if (!message.starts_with(R"({"t":"m",)") || ++client.sequence % kAckEvery != 0) return;
+        if (!message.starts_with(R"({"t":"m",)") || ++client.sequence % ack_every_ != 0) return;
         const std::string& sender = client.credits_to->name;
         const std::string count = std::to_string(client.sequence);
         append_frame(client, Opcode::Text,
@@ -105,8 +105,9 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t kAckEvery = 32;
     static constexpr std::uint64_t kCredit = 1024;
+
+    unsigned ack_every_;
 };
 
 // NATS's own protocol, which is lines, inside binary frames. A subject per client; echo is a message to oneself.
@@ -186,10 +187,10 @@ public:
 
 }  // namespace
 
-std::unique_ptr<Dialect> make_dialect(std::string_view name, std::string token) {
+std::unique_ptr<Dialect> make_dialect(std::string_view name, std::string token, unsigned ack_every) {
     if (name == "plain") return std::make_unique<Plain>();
     if (name == "nyamesh") return std::make_unique<NyaMesh>(std::move(token));
-    if (name == "nyamesh-sessions") return std::make_unique<NyaMeshSessions>(std::move(token));
+    if (name == "nyamesh-sessions") return std::make_unique<NyaMeshSessions>(std::move(token), ack_every);
     if (name == "nats") return std::make_unique<Nats>();
     if (name == "socketio") return std::make_unique<SocketIo>();
     fail("unknown dialect \"" + std::string(name) + "\": plain, nyamesh, nyamesh-sessions, nats or socketio");

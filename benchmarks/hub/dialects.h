@@ -41,7 +41,8 @@ public:
     virtual void receive(Client& client, std::string_view message, Sink& sink) const = 0;
 };
 
-// plain, nyamesh, nyamesh-sessions, nats or socketio. The token is for nyamesh; empty: none is sent.
-[[nodiscard]] std::unique_ptr<Dialect> make_dialect(std::string_view name, std::string token);
+// plain, nyamesh, nyamesh-sessions, nats or socketio. The token is for nyamesh; empty: none is sent. Every so
+// many messages of a session its receiver sends its counters.
+[[nodiscard]] std::unique_ptr<Dialect> make_dialect(std::string_view name, std::string token, unsigned ack_every);
 
 }  // namespace hub_load

@@ -2,6 +2,7 @@
 //
 //   hub_load port=N pid=PID dialect=plain|nyamesh|nyamesh-sessions|nats|socketio scenario=echo|relay|idle
 //            [connections=100] [depth=1] [warmup=0.5] [seconds=2] [settle=5] [tls=1] [token=TEXT] [tag=TEXT]
+//            [ack_every=32]
 //
 // echo    every connection has `depth` messages on their way to the server and back to itself.
 // relay   `connections` pairs. A sends to B through the server, and may send the next one when B has received: both are
@@ -408,7 +409,8 @@ int run(const std::vector<std::string>& words) {
     settings.has_tls = options.number("tls", 0) != 0;
     settings.tag = options.text("tag", "");
     std::string token = options.text("token", "");
-    auto dialect = make_dialect(options.text("dialect", "plain"), std::move(token));
+    const auto ack_every = static_cast<unsigned>(options.number("ack_every", 32));
+    auto dialect = make_dialect(options.text("dialect", "plain"), std::move(token), std::max(ack_every, 1U));
     options.check_all_used();
     if (settings.port == 0 || settings.pid == 0) fail("port= and pid= of the server are needed");
     if (connections == 0 || depth == 0) fail("connections= and depth= begin at 1");
