@@ -84,6 +84,7 @@ struct Bid {
 // A connection, as the table sees it.
 class Party {
 public:
+    virtual ~Party() = default;
     // The state of `watch.name` has changed.
     virtual void tell(Watch& watch) = 0;
     virtual void tell_bound(const Name& name) = 0;
@@ -97,7 +98,6 @@ public:
     bool is_questioned() const noexcept { return questions_ > 0; }
 
 protected:
-    ~Party() = default;
     // Found again without a look into the tables; nothing once they have gone.
     Watch* last_watch_ = nullptr;
     Name* last_name_ = nullptr;
