@@ -1,5 +1,7 @@
 #include "client.h"
 
+#include "measure.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,8 +12,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 namespace hub_load {
@@ -89,11 +89,6 @@ ssize_t tls_result(const Client& client, int result, bool& waits_to_write) {
 }
 
 }  // namespace
-
-void fail(const std::string& what) {
-    std::fprintf(stderr, "hub_load: %s\n", what.c_str());
-    std::exit(1);
-}
 
 void open(Client& client, std::uint16_t port, bool has_tls, const std::string& path, const std::string& headers) {
     client.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

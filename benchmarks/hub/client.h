@@ -14,9 +14,6 @@ using SSL = struct ssl_st;
 
 namespace hub_load {
 
-// Prints what went wrong and ends the program: a benchmark that goes on after an error measures something else.
-[[noreturn]] void fail(const std::string& what);
-
 enum class Opcode : std::uint8_t { Continuation = 0, Text = 1, Binary = 2, Close = 8, Ping = 9, Pong = 10 };
 
 struct Client {

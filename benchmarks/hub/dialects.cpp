@@ -1,5 +1,7 @@
 #include "dialects.h"
 
+#include "measure.h"
+
 #include <charconv>
 #include <functional>
 

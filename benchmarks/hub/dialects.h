@@ -11,8 +11,6 @@
 
 namespace hub_load {
 
-inline constexpr std::size_t kPayloadBytes = 100;
-
 // Where a dialect reports what it found in a message.
 class Sink {
 public:

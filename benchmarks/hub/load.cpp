@@ -20,6 +20,7 @@
 // server that loses messages fails. Prints one JSON object.
 #include "client.h"
 #include "dialects.h"
+#include "measure.h"
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -27,17 +28,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -49,69 +43,6 @@ constexpr int kEventsPerTurn = 512;
 constexpr unsigned kOpeningAtOnce = 64;  // below every server's backlog
 constexpr unsigned kWarmConnections = 100;
 constexpr int kPatienceMs = 10'000;  // a server that says nothing for so long is stuck
-
-std::int64_t now_ns() {
-    return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-
-double seconds_since(std::int64_t begin_ns) {
-    return static_cast<double>(now_ns() - begin_ns) / 1e9;
-}
-
-// ---- What the server costs ----
-
-struct Processor {
-    std::uint64_t used = 0;    // ns, user and kernel
-    std::uint64_t waited = 0;  // ns ready to run, while somebody else had the processor
-};
-
-// Of all threads that are alive.
-Processor processor_of(int pid) {
-    Processor sum;
-    std::error_code gone;
-    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
-        Processor thread;
-        std::ifstream file(task.path() / "schedstat");
-        if (!(file >> thread.used >> thread.waited)) continue;
-        sum.used += thread.used;
-        sum.waited += thread.waited;
-    }
-    if (gone || sum.used == 0) fail("no /proc/" + std::to_string(pid) + "/task/*/schedstat: is the server alive?");
-    return sum;
-}
-
-struct Memory {
-    std::uint64_t resident = 0;  // bytes
-    std::uint64_t own = 0;       // the part that is shared with nobody: not the program's and the libraries' code
-};
-
-Memory memory_of(int pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
-    Memory memory;
-    std::string line;
-    while (std::getline(file, line)) {
-        const std::uint64_t bytes = std::strtoull(line.substr(line.find(':') + 1).c_str(), nullptr, 10) * 1024;
-        if (line.starts_with("Rss:")) memory.resident = bytes;
-        if (line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:")) memory.own += bytes;
-    }
-    if (memory.resident == 0) fail("no /proc/" + std::to_string(pid) + "/smaps_rollup: is the server alive?");
-    return memory;
-}
-
-// ---- Payloads: a JSON string of kPayloadBytes, which begins with the moment of its sending ----
-
-constexpr std::size_t kStampDigits = 16;
-
-void stamp(std::array<char, kPayloadBytes>& payload, std::int64_t moment) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    for (std::size_t i = kStampDigits; i > 0; --i, moment >>= 4) payload[i] = kDigits[moment & 15];
-}
-
-std::int64_t stamped(std::string_view payload) {
-    std::int64_t moment = 0;
-    std::from_chars(payload.data() + 1, payload.data() + 1 + kStampDigits, moment, 16);
-    return moment;
-}
 
 // ---- The loop ----
 
@@ -127,8 +58,6 @@ class Load final : public Sink {
 public:
     Load(const Settings& settings, std::unique_ptr<Dialect> dialect)
         : settings_(settings), dialect_(std::move(dialect)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-        payload_.fill('x');
-        payload_.front() = payload_.back() = '"';
         buffer_.resize(kReadBytes);
     }
 
@@ -168,16 +97,7 @@ public:
         while (seconds_since(begin) < seconds) turn(50, false);
     }
 
-    void forget_latencies() { latencies_.clear(); }
-
-    [[nodiscard]] double latency_us(double quantile) {
-        if (latencies_.empty()) return 0;
-        const auto at =
-            latencies_.begin() + static_cast<std::ptrdiff_t>(quantile * static_cast<double>(latencies_.size() - 1));
-        std::nth_element(latencies_.begin(), at, latencies_.end());
-        return static_cast<double>(*at) / 1000;
-    }
-
+    [[nodiscard]] Latencies& latencies() { return latencies_; }
     [[nodiscard]] std::deque<Client>& clients() { return clients_; }
     [[nodiscard]] std::uint64_t received() const { return received_; }
     [[nodiscard]] const Settings& settings() const { return settings_; }
@@ -189,8 +109,7 @@ public:
 
     void on_payload(Client& client, std::string_view payload) override {
         ++received_;
-        const std::int64_t took = read_at_ - stamped(payload);
-        latencies_.push_back(static_cast<std::uint32_t>(std::clamp<std::int64_t>(took, 0, UINT32_MAX)));
+        latencies_.add(read_at_ - stamped(payload));
         if (client.credits_to == nullptr) fail(client.name + ": a message for nobody");
         ++client.credits_to->credits;
         if (!is_draining_) mark_dirty(*client.credits_to);
@@ -279,13 +198,13 @@ private:
     std::deque<Client> clients_;
     std::vector<Client*> dirty_;
     std::string buffer_;
-    std::array<char, kPayloadBytes> payload_{};
+    Payload payload_ = make_payload();
     std::size_t ready_ = 0;
     std::int64_t read_at_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t received_ = 0;
     bool is_draining_ = false;
-    std::vector<std::uint32_t> latencies_;  // ns
+    Latencies latencies_;
 };
 
 // ---- The scenarios ----
@@ -305,27 +224,12 @@ void measure_messages(Load& load, unsigned connections, unsigned depth, double w
     }
     load.run_for(warmup);
 
-    load.forget_latencies();
-    const std::uint64_t received = load.received();
-    const std::uint64_t server = processor_of(load.settings().pid).used;
-    const Processor own = processor_of(::getpid());
-    const std::int64_t begin = now_ns();
+    load.latencies().clear();
+    Interval interval(load.settings().pid, {::getpid()}, load.received());
     load.run_for(seconds);
-    const double took = seconds_since(begin);
-    const auto server_took = static_cast<double>(processor_of(load.settings().pid).used - server);
-    const Processor own_now = processor_of(::getpid());
-    const auto messages = static_cast<double>(load.received() - received);
-    if (messages == 0) fail("no message arrived while the time was taken");
-    const double p50 = load.latency_us(0.5);
-    const double p99 = load.latency_us(0.99);
+    interval.end();
+    interval.print(load.received(), load.latencies());
     load.drain();
-    const auto share = [&](double ns) { return ns / 1e9 / took; };
-    std::printf(
-        "{\"rate\":%.1f,\"cpu_us\":%.4f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"server_busy\":%.3f,"
-        "\"load_busy\":%.3f,\"load_waited\":%.3f,\"messages\":%.0f,\"seconds\":%.3f}\n",
-        messages / took, server_took / 1000 / messages, p50, p99, share(server_took),
-        share(static_cast<double>(own_now.used - own.used)), share(static_cast<double>(own_now.waited - own.waited)),
-        messages, took);
 }
 
 void measure_idle(Load& load, unsigned connections, double settle) {
@@ -353,39 +257,7 @@ void measure_idle(Load& load, unsigned connections, double settle) {
         per_connection(after.own, before.own), resting_took / 1e9 / (settle / 2), connections, took);
 }
 
-// ---- The command line: key=value ----
-
-class Options {
-public:
-    explicit Options(std::vector<std::string> words) {
-        for (const std::string& word : words) {
-            const std::size_t equals = word.find('=');
-            if (equals == std::string::npos) fail("not key=value: " + word);
-            values_[word.substr(0, equals)] = word.substr(equals + 1);
-        }
-    }
-
-    std::string text(const std::string& key, const std::string& otherwise) {
-        const auto found = values_.extract(key);
-        return found.empty() ? otherwise : found.mapped();
-    }
-
-    double number(const std::string& key, double otherwise) {
-        const std::string given = text(key, "");
-        if (given.empty()) return otherwise;
-        char* end = nullptr;
-        const double value = std::strtod(given.c_str(), &end);
-        if (*end != '\0' || value < 0) fail(key + "=" + given + ": a number was expected");
-        return value;
-    }
-
-    void check_all_used() const {
-        if (!values_.empty()) fail("unknown option " + values_.begin()->first);
-    }
-
-private:
-    std::map<std::string, std::string> values_;
-};
+// ---- The command line ----
 
 void take_all_files() {
     rlimit files{};
@@ -401,19 +273,18 @@ int run(const std::vector<std::string>& words) {
     settings.port = static_cast<std::uint16_t>(options.number("port", 0));
     settings.pid = static_cast<int>(options.number("pid", 0));
     settings.is_echo = scenario == "echo";
-    const auto connections = static_cast<unsigned>(options.number("connections", 100));
-    const auto depth = static_cast<unsigned>(options.number("depth", 1));
+    const auto connections = options.count("connections", 100);
+    const auto depth = options.count("depth", 1);
     const double warmup = options.number("warmup", 0.5);
     const double seconds = options.number("seconds", 2);
     const double settle = options.number("settle", 5);
     settings.has_tls = options.number("tls", 0) != 0;
     settings.tag = options.text("tag", "");
     std::string token = options.text("token", "");
-    const auto ack_every = static_cast<unsigned>(options.number("ack_every", 32));
-    auto dialect = make_dialect(options.text("dialect", "plain"), std::move(token), std::max(ack_every, 1U));
+    const auto ack_every = options.count("ack_every", 32);
+    auto dialect = make_dialect(options.text("dialect", "plain"), std::move(token), ack_every);
     options.check_all_used();
     if (settings.port == 0 || settings.pid == 0) fail("port= and pid= of the server are needed");
-    if (connections == 0 || depth == 0) fail("connections= and depth= begin at 1");
 
     take_all_files();
     Load load(settings, std::move(dialect));
