@@ -148,14 +148,9 @@ bool HubCore::may_enter(const net::Address& peer) const {
 // Of IPv6 a customer gets at least 2^64 addresses, so they count as one: its first four groups.
 std::string HubCore::address_group(const net::Address& peer) const {
     if (peer.ip.find(':') == std::string::npos) return peer.ip;
-    std::size_t end = 0;
-    for (int groups = 0; groups < 4; ++groups) {
-        const std::size_t colon = peer.ip.find(':', end);
-        if (colon == std::string::npos || peer.ip.compare(colon, 2, "::") == 0) {
-            end = colon;
-            break;
-        }
-        end = colon + 1;
+    std::size_t end = peer.ip.find(':');
+    for (int groups = 1; groups < 4 && end != std::string::npos && peer.ip.compare(end, 2, "::") != 0; ++groups) {
+        end = peer.ip.find(':', end + 1);
     }
     return peer.ip.substr(0, end);
 }

@@ -11,7 +11,8 @@ TEST_CASE("a frame goes to the connection that has its target's name, unchanged 
     HubWorld world;
     auto alice = world.node("alice");
     auto bob = world.node("bob");
-    const std::string first = "{\"t\":\"m\",\"to\":\"bob\",\"from\":\"alice\",\"n\":\"chat\"}\n{\"text\": \"\xF0\x9F\x90\xB1\"}";
+    const std::string first =
+        "{\"t\":\"m\",\"to\":\"bob\",\"from\":\"alice\",\"n\":\"chat\"}\n{\"text\": \"\xF0\x9F\x90\xB1\"}";
     const std::string second = R"({"t":"ping","to":"bob","from":"alice","i":"00000000000000a1","q":1})";
     alice->say(first);
     alice->say(second);

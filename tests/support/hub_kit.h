@@ -61,7 +61,11 @@ public:
             }
             return false;
         };
-        if (!world_.run_until(there, within)) return false;
+        const auto end_of_wait = world_.now() + within;
+        if (!world_.run_until(there, within)) {
+            world_.run_until(end_of_wait);
+            return false;
+        }
         do {
             last = std::move(frames.front());
             frames.pop_front();
@@ -74,7 +78,8 @@ public:
     }
     // The close code once it is closed; 0: it is not, within that time.
     std::uint16_t closed(std::chrono::milliseconds within = std::chrono::seconds(15)) {
-        world_.run_until([this] { return end.has_value(); }, within);
+        const auto end_of_wait = world_.now() + within;
+        if (!world_.run_until([this] { return end.has_value(); }, within)) world_.run_until(end_of_wait);
         return end ? end->code : std::uint16_t{0};
     }
     void close(std::uint16_t code = 1000) { socket_->close(code, ""); }

@@ -455,7 +455,7 @@ void SimCore::arrive_at_listener(Connection& connection) {
     }
     const std::uint64_t id = connection.id;
     if (next_port == 65'535) next_port = 40'000;
-    connection.client = {"127.0.0.1", ++next_port};
+    connection.client = {settings.client_ip, ++next_port};
     connection.ways[kConnecting].last_arrival = now + latency();
     schedule(connection.ways[kConnecting].last_arrival, What::Open, id, kConnecting);
     if (!listener->arrived(connection)) {

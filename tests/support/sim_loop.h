@@ -42,6 +42,7 @@ struct SimSettings {
     std::chrono::nanoseconds longest_turn = std::chrono::microseconds(20);
     std::size_t socket_buffer = 256 * 1024;                            // bytes under way or unread, per direction
     bool splits_portions = true;                                       // what arrives comes in random pieces
+    std::string client_ip = "127.0.0.1";                               // what listeners take connections to come from
     std::chrono::nanoseconds connect_time = std::chrono::seconds(10);  // after which connecting is given up
 };
 

@@ -173,9 +173,9 @@ void HubLink::on_open() {
 }
 
 void HubLink::on_closed(const net::WebSocketEnd& end) {
-    const auto self = shared_from_this();  // a node may let go of us
+    const auto self = weak_from_this().lock();  // a node may let go of us; perhaps all have
     socket_.reset();
-    if (is_ending_) return;
+    if (!self || is_ending_) return;
     const std::string words = end.reason.empty() ? end.stream.message : end.reason;
     if (end.http_status == 401 || end.http_status == 403) {
         return fail({Reason::Unauthorized, "the hub " + url_text_ + " refused the connection: " + words,
@@ -250,6 +250,8 @@ void HubLink::send(const wire::Head& head, std::string_view payload) {
 }
 
 bool HubLink::on_message(net::Opcode opcode, std::string_view bytes) {
+    const auto self = weak_from_this().lock();
+    if (!self) return false;  // about to go
     ++statistics_.frames_in;
     const auto frame = wire::decode(bytes, scratch_);
     if (!frame) {
@@ -257,7 +259,6 @@ bool HubLink::on_message(net::Opcode opcode, std::string_view bytes) {
         return true;
     }
     if (!wire::is_relayed(frame->head.type)) {
-        const auto self = shared_from_this();
         on_hub_frame(*frame);
         return socket_ != nullptr;
     }

@@ -13,6 +13,17 @@ namespace {
 
 constexpr const char* kDefaultUrl = "ws://127.0.0.1:8080";
 
+// A link has to go on its loop's thread, whoever was the last to hold it; or anywhere, once the loop has ended.
+struct OnLoop {
+    std::shared_ptr<net::Loop> loop;
+
+    void operator()(HubLink* link) const {
+        std::unique_ptr<HubLink> owned(link);
+        if (loop->runs_here()) return;
+        static_cast<void>(loop->post([held = std::move(owned)] {}));
+    }
+};
+
 }  // namespace
 
 std::shared_ptr<Links> Links::of(const std::shared_ptr<MessageBus>& bus) {
@@ -59,7 +70,7 @@ std::expected<std::shared_ptr<HubLink>, SendError> Links::to(const Request& requ
         options.tls = *std::move(tls);
     }
     options.url = *std::move(url);
-    auto link = std::make_shared<HubLink>(loop_, random_, std::move(options));
+    const std::shared_ptr<HubLink> link(new HubLink(loop_, random_, std::move(options)), OnLoop{loop_});
     known = link;
     return link;
 }

@@ -58,15 +58,14 @@ session::Waits waits_of(Wait wait) {
 // What the transport shares with its link and with calls under way; lives until the last of them ends.
 class WebSocketTransport::Node final : public websocket::LinkedNode, public std::enable_shared_from_this<Node> {
 public:
-    Node(std::string name, std::shared_ptr<websocket::Links> links, std::shared_ptr<websocket::HubLink> link,
-         std::string key, session::Settings settings, std::chrono::milliseconds linger)
+    Node(std::string name, const websocket::Links& links, std::shared_ptr<websocket::HubLink> link, std::string key,
+         session::Settings settings, std::chrono::milliseconds linger)
         : name_(std::move(name)),
-          instance_(fresh_instance(*links->random())),
+          instance_(fresh_instance(*links.random())),
           key_(std::move(key)),
           linger_(linger),
-          loop_(links->loop()),
+          loop_(links.loop()),
           link_(std::move(link)),
-          links_(std::move(links)),
           endpoint_(name_, instance_, std::move(settings)) {}
 
     // ---- for the application's threads ----
@@ -145,7 +144,9 @@ public:
             self->left_ = std::move(left);
             self->leave_by_ = deadline;
             self->is_closed_ = true;
-            self->loop_->call_at(deadline, [self] { self->link_->pump_now(self); });
+            self->leave_timer_ = self->loop_->call_at(deadline, [weak = self->weak_from_this()] {
+                if (const auto alive = weak.lock()) alive->link_->pump_now(alive);
+            });
             self->link_->pump_now(self);
         });
     }
@@ -165,7 +166,6 @@ public:
     }
     const std::shared_ptr<websocket::HubLink>& link() const noexcept { return link_; }
     const std::shared_ptr<net::Loop>& loop() const noexcept { return loop_; }
-    std::shared_ptr<websocket::Links> links() const noexcept { return links_.lock(); }
 
     // ---- websocket::LinkedNode: the loop's thread ----
 
@@ -406,6 +406,7 @@ private:
         }
         loop_->cancel(std::exchange(timer_, 0));
         loop_->cancel(std::exchange(ask_again_, 0));
+        loop_->cancel(std::exchange(leave_timer_, 0));
         armed_for_ = session::Time::min();  // never again
         receive_ = nullptr;
         state_.store(ConnectionState::Closed, std::memory_order_release);
@@ -418,7 +419,6 @@ private:
     const std::chrono::milliseconds linger_;
     const std::shared_ptr<net::Loop> loop_;
     const std::shared_ptr<websocket::HubLink> link_;
-    const std::weak_ptr<websocket::Links> links_;  // the transport keeps them
 
     std::atomic<ConnectionState> state_{ConnectionState::Connecting};
     std::atomic<bool> is_poked_{false};
@@ -438,6 +438,7 @@ private:
     std::deque<Waiting> waiting_;
     net::Loop::TimerId timer_ = 0;
     net::Loop::TimerId ask_again_ = 0;
+    net::Loop::TimerId leave_timer_ = 0;
     session::Time armed_for_ = session::Time::max();
     std::function<void()> left_;
     session::Time leave_by_ = session::Time::max();
@@ -471,13 +472,13 @@ std::expected<std::unique_ptr<WebSocketTransport>, SendError> WebSocketTransport
     settings.resume_window = options.resume_window;
     settings.send_budget = links->send_budget();
     settings.receive_budget = links->receive_budget();
-    auto node = std::make_shared<Node>(std::string(node_id), std::move(links), std::move(link), std::move(key),
+    auto node = std::make_shared<Node>(std::string(node_id), *links, std::move(link), std::move(key),
                                        std::move(settings), options.linger);
-    return std::unique_ptr<WebSocketTransport>(new WebSocketTransport(std::move(node)));
+    return std::unique_ptr<WebSocketTransport>(new WebSocketTransport(std::move(links), std::move(node)));
 }
 
-WebSocketTransport::WebSocketTransport(std::shared_ptr<Node> node) noexcept
-    : links_(node->links()), node_(std::move(node)) {}
+WebSocketTransport::WebSocketTransport(std::shared_ptr<websocket::Links> links, std::shared_ptr<Node> node) noexcept
+    : links_(std::move(links)), node_(std::move(node)) {}
 
 WebSocketTransport::~WebSocketTransport() {
     close();

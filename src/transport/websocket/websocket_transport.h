@@ -82,7 +82,7 @@ public:
 
 private:
     class Node;
-    explicit WebSocketTransport(std::shared_ptr<Node> node) noexcept;
+    WebSocketTransport(std::shared_ptr<websocket::Links> links, std::shared_ptr<Node> node) noexcept;
     std::shared_ptr<websocket::Links> links_;  // first: the loop outlives the node
     std::shared_ptr<Node> node_;
     std::atomic<bool> is_closed_{false};
