@@ -10,14 +10,13 @@ class ByteBudget {
 public:
     explicit ByteBudget(std::size_t limit) noexcept : limit_(limit) {}
 
-    // False, and nothing taken, if that would be too much.
+    // False, and nothing taken, if that would be too much. Where nothing is held a single message is always taken.
     bool take(std::size_t bytes) noexcept {
         const std::size_t before = used_.fetch_add(bytes, std::memory_order_relaxed);
-        if (before + bytes <= limit_) return true;
+        if (before == 0 || before + bytes <= limit_) return true;
         used_.fetch_sub(bytes, std::memory_order_relaxed);
         return false;
     }
-    void take_anyway(std::size_t bytes) noexcept { used_.fetch_add(bytes, std::memory_order_relaxed); }
     void give_back(std::size_t bytes) noexcept { used_.fetch_sub(bytes, std::memory_order_relaxed); }
     std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
     std::size_t limit() const noexcept { return limit_; }

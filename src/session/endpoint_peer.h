@@ -35,6 +35,7 @@ struct Endpoint::Peer {
     static constexpr std::size_t kMaxPings = 64;
 
     const std::string name;
+    std::uint64_t number = 0;  // in the order in which they came: an order that does not depend on addresses
     Outbound out;
     Inbound in;
     std::uint64_t instance = 0;  // 0: not known
@@ -45,6 +46,7 @@ struct Endpoint::Peer {
     bool has_sessions = true;
     bool is_held = false;  // the hub asks for patience
 
+    Time used_at{};
     Time quiet_since{};  // nothing heard since, with something owed to us
     Time away_since{};
     Time sync_at = Time::max();
@@ -74,9 +76,10 @@ struct Endpoint::Peer {
     Time scheduled = Time::max();
 
     bool has_live_session() const noexcept { return out.has_session() || in.has_session(); }
+    // Something of ours is on its way, or an answer to it: not for ever.
+    bool expects() const noexcept { return !out.is_idle() || !requests.empty() || !pinged.empty(); }
     bool is_idle() const noexcept {
-        return out.is_idle() && in.is_idle() && requests.empty() && pinged.empty() && !is_ready && !owes_ack &&
-               ack_at == Time::max();
+        return !expects() && in.is_idle() && !is_ready && !owes_ack && ack_at == Time::max();
     }
 };
 
@@ -87,10 +90,11 @@ struct Endpoint::Wait {
 };
 
 struct Endpoint::PutAway {
-    wire::SessionId session;
-    std::uint64_t handled = 0;
+    Inbound::Rest in;
+    std::vector<wire::LostSession> lost;
     std::uint64_t instance = 0;
     PastInstances past;
+    Time used_at{};
     std::list<std::string>::iterator order;
 };
 
