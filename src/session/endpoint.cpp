@@ -13,9 +13,6 @@ using Reason = SendError::Reason;
 namespace {
 
 constexpr std::size_t kDefaultBudget = 64 * 1024 * 1024;
-// The most a message's head takes beside the names in it (docs/protocol.md; counters with failures go by themselves).
-constexpr std::size_t kHeadRoom = 768;
-
 SendError closed_error(const std::string& node) {
     return {Reason::Closed, "node " + quote(node) + " has been closed", "Open it again"};
 }

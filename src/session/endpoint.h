@@ -54,7 +54,7 @@ struct Settings {
     std::uint64_t ack_every = 32;
     std::chrono::microseconds sync_pace{100};         // between two peers, after an attach
     std::shared_ptr<ByteBudget> send_budget = {};     // of the process; null: one of its own, 64 MiB
-    std::shared_ptr<ByteBudget> receive_budget = {};  // likewise
+    std::shared_ptr<ByteBudget> receive_budget = {};  // likewise; at least twice the longest frame
 };
 
 // What the hub says of a name.

@@ -158,10 +158,10 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
     } else {
         message.error = intent.error().message;
     }
-    // What came too early takes half of the memory at most: the rest is for what can be delivered, and makes room
-    // again.
+    // What came too early leaves half of the memory to what can be delivered, and makes room again.
     const bool is_early = head.sequence != peer.in.received() + 1;
-    if ((is_early && !may_receive_more()) || !settings_.receive_budget->take(message.bytes())) {
+    ByteBudget& budget = *settings_.receive_budget;
+    if (!(is_early ? budget.take_of_half(message.bytes()) : budget.take(message.bytes()))) {
         ++statistics_.refused;  // as if it had been lost: its sender repeats it when there is room
         return;
     }
@@ -240,12 +240,13 @@ std::expected<void, SendError> Endpoint::send_reply(Peer& peer, const InboundRef
     reply.reply_to = ref.sequence;
     reply.error = std::move(reason);
     const std::size_t bytes = reply.bytes();
-    if (bytes + 2 * (node_id_.size() + peer.name.size()) + 512 > settings_.max_frame_bytes)
-        return std::unexpected(SendError(Reason::TooLarge, "the answer of " + std::to_string(bytes) +
-                                                               " bytes is over the limit of " +
-                                                               std::to_string(settings_.max_frame_bytes)));
+    // Whoever has asked must not read this as "it has not run".
+    if (bytes + 2 * (node_id_.size() + peer.name.size()) + kHeadRoom > settings_.max_frame_bytes)
+        return std::unexpected(SendError(Reason::HandlerFailed, "the answer of " + std::to_string(bytes) +
+                                                                    " bytes is over the limit of " +
+                                                                    std::to_string(settings_.max_frame_bytes)));
     if (!peer.out.has_room(bytes, true) || !settings_.send_budget->take(bytes))
-        return std::unexpected(SendError(Reason::Backpressure, "too many answers are on their way"));
+        return std::unexpected(SendError(Reason::Unconfirmed, "it has run, but too many answers are on their way"));
     peer.counted_bytes += bytes;
     if (!peer.expects()) peer.quiet_since = now;
     peer.out.push(std::move(reply));

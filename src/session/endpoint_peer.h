@@ -8,6 +8,9 @@
 
 namespace nyamesh::session {
 
+// The most a message's head takes beside the names in it (docs/protocol.md; counters with failures go by themselves).
+inline constexpr std::size_t kHeadRoom = 768;
+
 // Lives of a peer that are over: frames of theirs that come late are ignored.
 class PastInstances {
 public:
@@ -18,6 +21,7 @@ public:
         if (past_.size() == kMax) past_.erase(past_.begin());
         past_.push_back(instance);
     }
+    bool empty() const noexcept { return past_.empty(); }
     bool contains(std::uint64_t instance) const {
         return std::find(past_.begin(), past_.end(), instance) != past_.end();
     }

@@ -52,14 +52,17 @@ bool Endpoint::make_place(Time now) {
 // What it keeps is enough to go on with a session of the peer's; one of ours begins anew, under a new number. False:
 // there is no room, for what is forgotten sooner than its sender gives up could be received twice.
 bool Endpoint::put_away(Peer& peer, Time now) {
-    if (put_away_.size() >= settings_.max_put_away) {
-        const auto oldest = put_away_.find(put_away_order_.front());
-        if (oldest->second.used_at + settings_.resume_window > now) return false;
-        put_away_.erase(oldest);
-        put_away_order_.pop_front();
+    if (peer.in.has_session() || !peer.out.lost().empty() || !peer.past.empty()) {
+        if (put_away_.size() >= settings_.max_put_away) {
+            const auto oldest = put_away_.find(put_away_order_.front());
+            if (oldest->second.used_at + settings_.resume_window > now) return false;
+            put_away_.erase(oldest);
+            put_away_order_.pop_front();
+        }
+        const auto order = put_away_order_.insert(put_away_order_.end(), peer.name);
+        put_away_[peer.name] = {peer.in.rest(),       peer.out.lost(), peer.instance,
+                                std::move(peer.past), peer.used_at,    order};
     }
-    const auto order = put_away_order_.insert(put_away_order_.end(), peer.name);
-    put_away_[peer.name] = {peer.in.rest(), peer.out.lost(), peer.instance, std::move(peer.past), peer.used_at, order};
     by_use_.erase(peer.use_place);
     if (peer.scheduled != Time::max()) by_time_.erase({peer.scheduled, peer.number});
     peers_.erase(std::string_view(peer.name));

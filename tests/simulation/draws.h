@@ -21,6 +21,7 @@ public:
     bool one_in(std::uint64_t n) { return below(n) == 0; }
     bool percent(std::uint64_t n) { return below(100) < n; }
     template <class Duration>
+        requires requires { typename Duration::rep; }
     Duration between(Duration least, Duration most) {
         return Duration(static_cast<typename Duration::rep>(
             between(static_cast<std::uint64_t>(least.count()), static_cast<std::uint64_t>(most.count()))));

@@ -87,7 +87,8 @@ void Ledger::is_closed(std::uint64_t instance) {
 MessageId Ledger::sends(Sending sending) {
     ++counts_.sent;
     if (sending.token != 0) waits_[{sending.from, sending.token}] = messages_.size() + 1;
-    messages_.push_back({.sending = std::move(sending)});
+    messages_.emplace_back();
+    messages_.back().sending = std::move(sending);
     return messages_.size();
 }
 

@@ -102,7 +102,9 @@ void World::trace(const char* what, std::string_view text, Values... values) {
     const double seconds = std::chrono::duration<double>(now_.time_since_epoch() - 1h).count();
     std::string line;
     ((line += ' ', line += std::to_string(values)), ...);
-    std::printf("%12.6f %-10s %.*s%s\n", seconds, what, static_cast<int>(text.size()), text.data(), line.c_str());
+    std::string printed(text.substr(0, 400));
+    std::replace(printed.begin(), printed.end(), '\n', ' ');
+    std::printf("%12.6f %-10s %s%s\n", seconds, what, printed.c_str(), line.c_str());
 }
 
 // ---- what this day is like ----
@@ -136,8 +138,10 @@ void World::draw_weather() {
     s.outbound.messages = kBuffers[draws_.below(3)];
     if (draws_.one_in(4)) s.outbound.bytes = 4096;
     if (draws_.one_in(4)) {
-        s.max_peers = draws_.between(1, 2);
+        // As many as there are others: whoever is not there takes somebody's place.
+        s.max_peers = 3;
         s.max_put_away = draws_.between(1, 3);
+        w.strangers = 50;
     }
     if (draws_.one_in(4)) s.ack_every = draws_.between(1, 8);
     // With a short window its end is seen in every run, not only in those with long pauses.
@@ -172,8 +176,8 @@ Outcome World::run() {
         nodes_.push_back(std::make_unique<Node>());
         nodes_.back()->name = std::string(1, static_cast<char>('a' + i));
         open(*nodes_.back());
-        keep_sending(i);
     }
+    for (std::size_t i = 0; i < count; ++i) keep_sending(i);
     keep_breaking();
     run_until(now_ + weather_.duration);
 
@@ -209,7 +213,7 @@ void World::open(Node& node) {
     node.instance = ++last_instance_ * 0x1000193;
     ++node.life;
     session::Settings settings = weather_.settings;
-    settings.receive_budget = std::make_shared<session::ByteBudget>(draws_.one_in(4) ? 4096 : 1024 * 1024);
+    settings.receive_budget = std::make_shared<session::ByteBudget>(draws_.one_in(4) ? 8192 : 1024 * 1024);
     settings.send_budget = std::make_shared<session::ByteBudget>(draws_.one_in(4) ? 16 * 1024 : 1024 * 1024);
     node.endpoint = std::make_unique<Endpoint>(node.name, node.instance, settings);
     node.inbox.clear();
@@ -318,10 +322,11 @@ void World::keep_sending(std::size_t index) {
 
 void World::submit_something(Node& node) {
     Endpoint::Submission submission{IntentBox("m", 0)};
-    Ledger::Sending sending{.from = node.instance};
+    Ledger::Sending sending;
+    sending.from = node.instance;
     std::size_t other = draws_.below(nodes_.size() - 1);
     if (nodes_[other].get() == &node) other = nodes_.size() - 1;
-    sending.to = draws_.one_in(200) ? "nobody" : nodes_[other]->name;
+    sending.to = draws_.one_in(weather_.strangers) ? "nobody" + std::to_string(draws_.below(3)) : nodes_[other]->name;
     sending.is_request = draws_.percent(static_cast<std::uint64_t>(weather_.requests));
     if (sending.is_request) {
         sending.waits = Waits::Answer;
@@ -364,7 +369,7 @@ void World::submit_something(Node& node) {
 
 void World::check_bounds(Node& node) {
     if (!node.endpoint) return;
-    const std::size_t names = nodes_.size() + 1;
+    const std::size_t names = nodes_.size() + 3;
     if (node.endpoint->buffered_messages() > names * 2 * (weather_.settings.outbound.messages + 1))
         ledger_.violated(node.name + " keeps more messages than it may");
     if (node.inbox.size() > names * (session::Inbound::kWindow + 1))
@@ -643,6 +648,7 @@ void World::restart_relay() {
     for (const Relay::Link id : ids)
         cut(*links_.at(id), draws_.one_in(4) ? draws_.between(0ns, 8'000'000'000ns) : 0ns, 0ns);
     after(draws_.between(0ns, 3'000'000'000ns), [this] {
+        if (is_relay_up_) return;
         trace("relay", "up");
         relay_.restart(now_);
         is_relay_up_ = true;
@@ -653,6 +659,9 @@ void World::restart_relay() {
 void World::heal() {
     trace("heal", "");
     is_healed_ = true;
+    weather_.link_bytes = 1 << 20;  // so that what has piled up takes no longer than repairing does
+    weather_.most_latency = std::min<std::chrono::microseconds>(weather_.most_latency, 50ms);
+    weather_.least_latency = std::min<std::chrono::microseconds>(weather_.least_latency, 20ms);
     if (!is_relay_up_) relay_.restart(now_);
     is_relay_up_ = true;
     for (const auto& node : nodes_) {

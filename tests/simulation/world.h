@@ -63,6 +63,7 @@ private:
         int failing_handlers = 0;  // percent
         int requests = 0;
         int waiting = 0;
+        std::uint64_t strangers = 200;  // one send in so many goes to somebody who does not exist
         bool has_kills = false;
         bool has_closes = false;
         bool has_long_pauses = false;
