@@ -365,6 +365,8 @@ void Endpoint::peer_on_time(Peer& peer, Time now) {
         peer.owes_resolve = true;
         mark_ready(peer);
     }
+    // What was owed may have been taken back.
+    if (peer.phase == Peer::Phase::Flowing && peer.out.is_idle()) peer.sync_at = Time::max();
     if (is_attached_ && peer.sync_at <= now) {
         // While messages are missing nothing new is sent: what arrives before the answer would be sent twice.
         if (peer.phase == Peer::Phase::Flowing && peer.out.received() < peer.out.last())

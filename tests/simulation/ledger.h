@@ -55,6 +55,9 @@ public:
     void is_settled(std::uint64_t from, std::uint64_t token, const Answer& result);
     void is_unconfirmed(std::uint64_t from, const session::Unconfirmed& event);
 
+    // Receivers have so little room that they forget how far sessions got: a gap may be told too large.
+    void gaps_may_be_larger() { gaps_are_exact_ = false; }
+
     // ---- the wire ----
     // A message frame that a node has let go. Replies carry no id.
     void is_on_wire(const wire::SessionId& session, std::uint64_t sequence, std::uint64_t target_instance,
@@ -131,6 +134,7 @@ private:
     std::map<std::pair<std::uint64_t, std::uint32_t>, SessionTrail> sessions_;
     std::map<std::pair<std::uint64_t, std::uint64_t>, Reception> receptions_;  // (at, from)
     std::map<std::pair<std::uint64_t, std::string>, GapTold> gap_told_;        // (at, name of the sender)
+    bool gaps_are_exact_ = true;
     std::string violation_;
     Counts counts_;
 };

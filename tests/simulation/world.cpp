@@ -116,8 +116,8 @@ void World::draw_weather() {
     const auto& latency = kLatencies[draws_.below(4)];
     w.least_latency = latency[0];
     w.most_latency = latency[1];
-    w.duration = draws_.between(3'000ms, 15'000ms);
-    static constexpr std::chrono::microseconds kBetween[] = {2'000us, 10'000us, 50'000us, 250'000us};
+    w.duration = draws_.between(2'000ms, 12'000ms);
+    static constexpr std::chrono::microseconds kBetween[] = {5'000us, 20'000us, 50'000us, 250'000us};
     w.between_sends = kBetween[draws_.below(4)];
     static constexpr std::chrono::microseconds kHandlers[] = {0us, 0us, 1'000us, 30'000us};
     w.slowest_handler = kHandlers[draws_.below(4)];
@@ -141,6 +141,7 @@ void World::draw_weather() {
         // As many as there are others: whoever is not there takes somebody's place.
         s.max_peers = 3;
         s.max_put_away = draws_.between(1, 3);
+        if (s.max_put_away < 3) ledger_.gaps_may_be_larger();
         w.strangers = 50;
     }
     if (draws_.one_in(4)) s.ack_every = draws_.between(1, 8);
@@ -213,7 +214,7 @@ void World::open(Node& node) {
     node.instance = ++last_instance_ * 0x1000193;
     ++node.life;
     session::Settings settings = weather_.settings;
-    settings.receive_budget = std::make_shared<session::ByteBudget>(draws_.one_in(4) ? 8192 : 1024 * 1024);
+    settings.receive_budget = std::make_shared<session::ByteBudget>(draws_.one_in(4) ? 32 * 1024 : 1024 * 1024);
     settings.send_budget = std::make_shared<session::ByteBudget>(draws_.one_in(4) ? 16 * 1024 : 1024 * 1024);
     node.endpoint = std::make_unique<Endpoint>(node.name, node.instance, settings);
     node.inbox.clear();
@@ -311,7 +312,7 @@ void World::keep_sending(std::size_t index) {
     Node& node = *nodes_[index];
     if (is_healed_) return;
     if (node.endpoint && !node.is_closing) submit_something(node);
-    if (node.burst_left == 0 && draws_.one_in(20)) node.burst_left = draws_.below(200);
+    if (node.burst_left == 0 && draws_.one_in(50)) node.burst_left = draws_.below(100);
     auto wait = draws_.between(0ns, std::chrono::nanoseconds(weather_.between_sends) * 2);
     if (node.burst_left > 0) {
         --node.burst_left;
