@@ -299,7 +299,7 @@ void Endpoint::on_counters(Peer& peer, const wire::AckFields& ack, Time now) {
         peer.owes_base = true;
         if (peer.ack_at == Time::max()) peer.ack_at = now + settings_.ack_after;
     }
-    if (peer.out.is_idle() && peer.phase == Peer::Phase::Flowing) {
+    if (!peer.is_owed() && peer.phase == Peer::Phase::Flowing) {
         peer.sync_at = Time::max();
     } else if (peer.out.received() != received || peer.out.base() != base) {
         peer.sync_wait = settings_.sync_after;
@@ -320,6 +320,8 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
         }
         if (peer.in.confirm(head.base)) owe_ack(peer, true, now);
         become_known(peer);
+    } else if (!head.wants_answer) {
+        peer.in.forget_exceptions();  // an answer without a session: it has ended there, and nobody waits
     }
     peer.quiet_since = now;
     peer.where = Peer::Where::Here;
@@ -331,7 +333,7 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
         peer.sync_wait = settings_.sync_after;
         peer.owes_sync = false;
         if (peer.out.has_session()) peer.out.rewind();
-        peer.sync_at = peer.out.is_idle() ? Time::max() : now + peer.sync_wait;
+        peer.sync_at = !peer.is_owed() ? Time::max() : now + peer.sync_wait;
     }
     if (head.wants_answer) peer.owes_sync_answer = true;
 }

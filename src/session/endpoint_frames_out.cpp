@@ -41,7 +41,7 @@ bool Endpoint::pump_peer(Peer& peer, FrameSink& sink, Time now) {
             has_more = send_messages(peer, sink);
         }
         // Whatever keeps messages back, one day somebody has to ask: the news that lets them go may have been lost.
-        if (peer.has_sessions && peer.instance != 0 && !peer.out.is_idle() && peer.sync_at == Time::max())
+        if (peer.has_sessions && peer.instance != 0 && peer.is_owed() && peer.sync_at == Time::max())
             peer.sync_at = now + peer.sync_wait;
     }
     if (peer.owes_ack && peer.instance != 0) send_counters(peer, sink);  // no message has carried them

@@ -80,6 +80,8 @@ struct Endpoint::Peer {
     Time scheduled = Time::max();
 
     bool has_live_session() const noexcept { return out.has_session() || in.has_session(); }
+    // The peer still has to confirm something: messages, or that it knows of failures.
+    bool is_owed() const noexcept { return !out.is_idle() || in.has_exceptions(); }
     // Something of ours is on its way, or an answer to it: not for ever.
     bool expects() const noexcept { return !out.is_idle() || !requests.empty() || !pinged.empty(); }
     bool is_idle() const noexcept {

@@ -43,7 +43,7 @@ bool Endpoint::make_place(Time now) {
     constexpr int kLookedAt = 64;
     for (int looked = 0; looked < kLookedAt && !by_use_.empty(); ++looked) {
         Peer& oldest = *by_use_.front();
-        if (oldest.is_idle()) return put_away(oldest, now);
+        if (oldest.is_idle() && put_away(oldest, now)) return true;
         by_use_.splice(by_use_.end(), by_use_, oldest.use_place);  // busy: the others first
     }
     return false;
@@ -366,7 +366,7 @@ void Endpoint::peer_on_time(Peer& peer, Time now) {
         mark_ready(peer);
     }
     // What was owed may have been taken back.
-    if (peer.phase == Peer::Phase::Flowing && peer.out.is_idle()) peer.sync_at = Time::max();
+    if (peer.phase == Peer::Phase::Flowing && !peer.is_owed()) peer.sync_at = Time::max();
     if (is_attached_ && peer.sync_at <= now) {
         // While messages are missing nothing new is sent: what arrives before the answer would be sent twice.
         if (peer.phase == Peer::Phase::Flowing && peer.out.received() < peer.out.last())

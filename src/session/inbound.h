@@ -83,6 +83,7 @@ public:
     wire::AckFields counters(bool may_grow);
     // Failures make these counters too large for a message that may itself be as large as a frame can be.
     bool has_exceptions() const noexcept { return !exceptions_.empty(); }
+    void forget_exceptions() noexcept { exceptions_.clear(); }
 
 private:
     wire::SessionId session_;

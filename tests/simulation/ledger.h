@@ -55,8 +55,8 @@ public:
     void is_settled(std::uint64_t from, std::uint64_t token, const Answer& result);
     void is_unconfirmed(std::uint64_t from, const session::Unconfirmed& event);
 
-    // Receivers have so little room that they forget how far sessions got: a gap may be told too large.
-    void gaps_may_be_larger() { gaps_are_exact_ = false; }
+    // Nodes have so little room for peers they are not talking to that they forget how far sessions got.
+    void gaps_are_inexact() { gaps_are_exact_ = false; }
 
     // ---- the wire ----
     // A message frame that a node has let go. Replies carry no id.

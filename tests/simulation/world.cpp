@@ -141,7 +141,7 @@ void World::draw_weather() {
         // As many as there are others: whoever is not there takes somebody's place.
         s.max_peers = 3;
         s.max_put_away = draws_.between(1, 3);
-        if (s.max_put_away < 3) ledger_.gaps_may_be_larger();
+        if (s.max_put_away < 3) ledger_.gaps_are_inexact();
         w.strangers = 50;
     }
     if (draws_.one_in(4)) s.ack_every = draws_.between(1, 8);
