@@ -288,6 +288,7 @@ void Endpoint::peer_is_absent(Peer& peer, const PeerNews& news, Time now) {
         forget_name(peer);
         return;
     }
+    if (!peer.is_known && !peer.expects()) return forget_name(peer);  // late news that nobody waits for
     if (peer.where != Peer::Where::Away) peer.away_since = now;
     peer.where = Peer::Where::Away;
     if (!std::exchange(peer.is_known, true)) {
