@@ -320,6 +320,9 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
         }
         if (peer.in.confirm(head.base)) owe_ack(peer, true, now);
         become_known(peer);
+    } else if (head.own_instance != 0 && !learn_instance(peer, head.own_instance, now)) {
+        ++statistics_.refused;
+        return;
     } else if (!head.wants_answer) {
         peer.in.forget_exceptions();  // an answer without a session: it has ended there, and nobody waits
     }

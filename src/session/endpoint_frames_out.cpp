@@ -110,6 +110,8 @@ void Endpoint::send_sync(Peer& peer, FrameSink& sink) {
         head.is_opening = peer.out.is_opening();
         if (head.is_opening) head.lost = peer.out.lost();
         peer.owes_base = false;
+    } else {
+        head.own_instance = instance_;  // who has put us away could not answer otherwise
     }
     head.wants_answer = asks;
     add_counters(peer, head);

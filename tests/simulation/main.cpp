@@ -2,6 +2,7 @@
 //
 //   simulation [--seeds N] [--first S]      seeds S to S+N-1; 10,000 from 1 unless given
 //   simulation --seed S [--trace]           one of them, with everything that happens in it
+//   simulation … --twice                    each seed twice: both must go through exactly the same
 //   simulation … --must-fail                of a build with a seeded bug: success is a violation that is found
 //
 // A violated promise ends the run with exit code 1 and the command that replays it. See docs/design/sessions.md.
@@ -23,10 +24,11 @@ struct Options {
     std::uint64_t seeds = 10'000;
     bool prints_trace = false;
     bool must_fail = false;
+    bool runs_twice = false;
 };
 
 [[noreturn]] void usage() {
-    std::fputs("usage: simulation [--seeds N] [--first S] [--seed S [--trace]] [--must-fail]\n", stderr);
+    std::fputs("usage: simulation [--seeds N] [--first S] [--seed S [--trace]] [--twice] [--must-fail]\n", stderr);
     std::exit(2);
 }
 
@@ -51,6 +53,8 @@ Options read_options(int count, char** arguments) {
             options.seeds = 1;
         } else if (argument == "--trace") {
             options.prints_trace = true;
+        } else if (argument == "--twice") {
+            options.runs_twice = true;
         } else if (argument == "--must-fail") {
             options.must_fail = true;
         } else {
@@ -67,7 +71,9 @@ int main(int count, char** arguments) {
     Outcome sum;
     const std::uint64_t end = options.first + options.seeds;
     for (std::uint64_t seed = options.first; seed < end; ++seed) {
-        const Outcome outcome = World(seed, options.prints_trace).run();
+        Outcome outcome = World(seed, options.prints_trace).run();
+        if (options.runs_twice && World(seed, false).run().trace_hash != outcome.trace_hash)
+            outcome.violation = "the same seed does not give the same run";
         if (!outcome.violation.empty()) {
             std::fprintf(stderr, "VIOLATED in seed %llu: %s\nreplay: %s --seed %llu --trace\n",
                          static_cast<unsigned long long>(seed), outcome.violation.c_str(), arguments[0],
