@@ -53,7 +53,7 @@ bool Endpoint::make_place(Time now) {
 // there is no room, for what is forgotten sooner than its sender gives up could be received twice.
 bool Endpoint::put_away(Peer& peer, Time now) {
     if (peer.in.has_session() || !peer.out.lost().empty() || !peer.past.empty()) {
-        if (put_away_.size() >= settings_.max_put_away) {
+        if (put_away_.size() >= settings_.max_put_away && !put_away_order_.empty()) {
             const auto oldest = put_away_.find(put_away_order_.front());
             if (oldest->second.used_at + settings_.resume_window > now) return false;
             put_away_.erase(oldest);

@@ -441,6 +441,8 @@ void World::try_to_finish_close(Node& node) {
             relay_.unbind(id, now_);
             links_.erase(place);
         });
+    } else if (link != links_.end()) {
+        cut(*link->second, 0ns, 0ns);
     }
     take_events(node);
     trace("closed", node.name);
