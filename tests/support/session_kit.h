@@ -49,7 +49,6 @@ public:
     // True: that frame is lost.
     std::function<bool(const wire::Head&, std::string_view payload)> loses = [](auto&, auto) { return false; };
     std::vector<std::string> frames;  // all that nodes have sent, as text
-    bool is_relay_up = true;
 
     SessionNode& open(const std::string& name, session::Settings settings = {}) {
         nodes_.push_back(std::make_unique<SessionNode>());
@@ -173,6 +172,7 @@ private:
 
     bool work(SessionNode& node) {
         bool is_busy = false;
+        if (node.endpoint->next_time() <= now) node.endpoint->on_time(now);
         if (node.link != 0 && node.endpoint->has_frames()) {
             is_busy = true;
             Sink sink(*this, node);
