@@ -3,6 +3,7 @@
 #   cmake -DMUTANT=mutants/NAME.cmake -DSOURCES=src/session -DTO=FOLDER -P mutate.cmake
 #
 # So the production code has no hooks for it. When a line that a mutant changes has changed itself, the build says so.
+cmake_policy(VERSION 3.25)
 function(mutate file old new)
     if(EXISTS "${TO}/${file}" AND file IN_LIST mutated)
         file(READ "${TO}/${file}" text)

@@ -1,2 +1,2 @@
 # Nobody asks for what remains unacknowledged: a lost tail is lost.
-mutate(endpoint_peers.cpp [[is_attached_ && peer.sync_at <= now)]] [[is_attached_ && peer.sync_at <= now && peer.phase != Peer::Phase::Flowing)]])
+mutate(endpoint_peers.cpp [[peer.phase == Peer::Phase::Flowing && !peer.is_owed()) peer.sync_at]] [[peer.phase == Peer::Phase::Flowing) peer.sync_at]])
