@@ -51,7 +51,7 @@ struct Settings {
     std::chrono::milliseconds sync_after{1'000};
     std::chrono::milliseconds sync_after_at_most{10'000};
     std::chrono::milliseconds ack_after{20};
-    std::uint64_t ack_every = 32;
+    std::uint64_t ack_every = 64;
     std::chrono::microseconds sync_pace{100};         // between two peers, after an attach
     std::shared_ptr<ByteBudget> send_budget = {};     // of the process; null: one of its own, 64 MiB
     std::shared_ptr<ByteBudget> receive_budget = {};  // likewise; at least twice the longest frame

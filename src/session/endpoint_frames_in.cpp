@@ -169,6 +169,7 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
         ++statistics_.received;
         deliver(peer, std::move(ready), now);
     }
+    ++peer.untold_received;
     owe_ack(peer, head.wants_ack, now);
 }
 
@@ -193,8 +194,7 @@ void Endpoint::deliver(Peer& peer, InMessage message, Time now) {
 }
 
 void Endpoint::owe_ack(Peer& peer, bool at_once, Time now) {
-    ++peer.unacked;
-    if (at_once || peer.unacked >= settings_.ack_every) {
+    if (at_once || peer.untold_received >= settings_.ack_every || peer.untold_handled >= settings_.ack_every) {
         peer.owes_ack = true;
         mark_ready(peer);
     } else if (peer.ack_at == Time::max()) {
@@ -221,6 +221,7 @@ void Endpoint::on_handled(const InboundRef& ref, bool is_request, Answer outcome
         if (auto sent = send_reply(*peer, ref, std::move(outcome), now); !sent)
             exception = {ref.sequence, std::string(to_string(sent.error().reason)), shortened(sent.error().message)};
     }
+    ++peer->untold_handled;
     if (peer->in.handled(ref.sequence, std::move(exception))) owe_ack(*peer, ref.wants_outcome || is_request, now);
     mark_ready(*peer);
     schedule(*peer);

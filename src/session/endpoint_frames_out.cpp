@@ -146,7 +146,7 @@ void Endpoint::send_message(Peer& peer, const Outbound::Next& next, FrameSink& s
     head.error = message.error;
     // The first one's counters end the opening; whoever waits is not kept waiting.
     head.wants_ack = message.token != 0 || (head.is_opening && next.sequence == 1);
-    if (peer.unacked > 0 && !peer.in.has_exceptions()) add_counters(peer, head);
+    if (peer.has_untold() && !peer.in.has_exceptions()) add_counters(peer, head);
     if (message.kind == wire::MessageKind::Request && message.token != 0)
         peer.requests[{head.session.number, next.sequence}] = message.token;
     sink.send(head, message.intent.payload_text());
@@ -177,7 +177,7 @@ void Endpoint::send_plain_messages(Peer& peer, FrameSink& sink) {
 void Endpoint::add_counters(Peer& peer, wire::Head& head) {
     peer.owes_ack = false;
     peer.ack_at = Time::max();
-    peer.unacked = 0;
+    peer.untold_received = peer.untold_handled = 0;
     if (peer.in.has_session()) head.ack = peer.in.counters(may_receive_more());
 }
 

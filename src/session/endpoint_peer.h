@@ -57,7 +57,9 @@ struct Endpoint::Peer {
     Time ack_at = Time::max();
     Time resolve_at = Time::max();
     std::chrono::milliseconds sync_wait{0};
-    std::uint64_t unacked = 0;  // messages that came in since our last counters
+    // Messages that came in, and whose handlers returned, since our last counters.
+    std::uint64_t untold_received = 0;
+    std::uint64_t untold_handled = 0;
 
     // What is owed to the peer, or to the hub about it.
     bool owes_ack = false;
@@ -79,6 +81,7 @@ struct Endpoint::Peer {
     bool is_ready = false;
     Time scheduled = Time::max();
 
+    bool has_untold() const noexcept { return untold_received > 0 || untold_handled > 0; }
     bool has_live_session() const noexcept { return out.has_session() || in.has_session(); }
     // The peer still has to confirm something: messages, or that it knows of failures.
     bool is_owed() const noexcept { return !out.is_idle() || in.has_exceptions(); }

@@ -137,7 +137,7 @@ void Endpoint::drop_inbound(Peer& peer) {
     settings_.receive_budget->give_back(peer.in.drop_early());
     peer.in = Inbound();
     peer.ack_at = Time::max();
-    peer.unacked = 0;
+    peer.untold_received = peer.untold_handled = 0;
     peer.owes_ack = peer.owes_base = peer.owes_sync_answer = false;
 }
 
