@@ -56,6 +56,7 @@ private:
     Item* item(Link<Tag>* link) const noexcept { return link == &ends_ ? nullptr : static_cast<Item*>(link); }
     static void insert_before(Link<Tag>& place, Item& what) noexcept {
         Link<Tag>& link = what;
+        if (&link == &place) return;  // already there: pushed to the front, of which it is the first
         link.unlink();
         link.before_ = place.before_;
         link.next_ = &place;

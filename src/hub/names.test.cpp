@@ -244,3 +244,19 @@ TEST_CASE("names that are gone are forgotten, and so are those that were only as
     CHECK(world.core->names().size() == 0);
     CHECK(world.core->names().watches() == 0);
 }
+
+// A name asked for twice in a row lost its place in the asker's list, and outlived it: the hub then told a connection
+// that was gone.
+TEST_CASE("who asks for the same name again and again is forgotten with its connection") {
+    HubWorld world;
+    auto bob = world.node("bob");
+    auto alice = world.node("alice", "", kSecond);
+    for (int i = 0; i < 3; ++i) alice->say(R"({"t":"resolve","n":"bob"})");
+    REQUIRE(alice->hears(R"({"t":"peer","n":"bob")"));
+    CHECK(world.core->names().watches() == 1);
+    alice.reset();
+    world.world.run_for(1s);
+    CHECK(world.core->names().watches() == 0);
+    bob->close();
+    world.world.run_for(1s);
+}
