@@ -4,7 +4,7 @@
 // Where the two may differ:
 //   - Beast looks at a header once it is whole, we at each byte: what we refuse, Beast may still wait for;
 //   - 1014 has been registered since, and above 4999 nothing is defined (RFC 6455, 7.4.2): we take the one and
-//     refuse the others, Beast the other way round;
+//     refuse the others, Beast the other way round, before it looks at the reason;
 //   - Beast does not notice that a text ends within a character if its last frame is empty;
 //   - a length of 2^63 or more breaks the protocol for us (5.2), for Beast it is just too big.
 //
@@ -189,7 +189,9 @@ bool is_disputed(std::string_view bytes, std::size_t limit) {
     const auto* error = reader.read(copy, handler);
     if (error == nullptr) return handler.is_1014;
     const std::string_view words = error->message;
+    // With 1014 and a broken reason we find fault with the reason, Beast with the code.
     return words == "a close frame has a code that must not be sent" ||
+           words == "the reason of a close frame is not UTF-8" ||
            words == "a frame's length has its highest bit set";
 }
 
