@@ -252,6 +252,7 @@ int main(int argc, char** argv) {
     auto begin = Clock::now();
     Nodes nodes(count, hub.port());
     wait_until("everybody is connected", [&] { return hub.names() == count && nodes.connected() == count; });
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
     std::printf("| %zu nodes, each with a connection | |\n|---|---:|\n", count);
     report("all connected after", seconds_since(begin), " s", 1);
     std::this_thread::sleep_for(10s);

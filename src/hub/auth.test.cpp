@@ -4,6 +4,13 @@
 #include "hub/operator_pages.h"
 #include "support/hub_kit.h"
 
+#include <openssl/pem.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 using namespace nyamesh;
 using namespace nyamesh::testing;
 using namespace std::chrono_literals;
@@ -32,6 +39,38 @@ struct AuthWorld : HubWorld {
         return made;
     }
 };
+
+// Pairs of keys, as `openssl genpkey` writes them.
+class TestKeys {
+public:
+    TestKeys() {
+        write("ec", EVP_EC_gen("P-256"));
+        write("rsa", EVP_RSA_gen(2048));
+    }
+    ~TestKeys() { std::filesystem::remove_all(folder_); }
+    std::string file(const std::string& name) const { return folder_ + "/" + name; }
+
+private:
+    static std::string make_folder() {
+        std::string place = (std::filesystem::temp_directory_path() / "nya-keys-XXXXXX").string();
+        return ::mkdtemp(place.data());
+    }
+    void write(const std::string& name, EVP_PKEY* key) const {
+        FILE* out = std::fopen(file(name + ".key").c_str(), "w");
+        PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
+        std::fclose(out);
+        out = std::fopen(file(name + ".pub").c_str(), "w");
+        PEM_write_PUBKEY(out, key);
+        std::fclose(out);
+        EVP_PKEY_free(key);
+    }
+    std::string folder_ = make_folder();
+};
+
+std::string read(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
 
 std::string hello(const std::string& token, std::string_view name = "alice") {
     return R"({"t":"hello","n":")" + std::string(name) + R"(","i":"00000000000000a1","token":")" + token + "\"}";
@@ -97,6 +136,38 @@ TEST_CASE("no token, a bad one, one of another algorithm: 4502") {
     CHECK(client->hears(R"({"t":"refused","e":"unauthorized")"));
     CHECK(client->closed() == 4502);
     CHECK(world.core->counters().auth_failures == 1);
+}
+
+TEST_CASE("ES256 and RS256: the hub has the public key, which signs nothing") {
+    const TestKeys keys;
+    HubKey signing;
+    HubKey checking;
+    SUBCASE("ES256") {
+        signing = {.id = "k", .algorithm = "ES256", .file = keys.file("ec.key")};
+        checking = {.id = "k", .algorithm = "ES256", .file = keys.file("ec.pub")};
+    }
+    SUBCASE("RS256") {
+        signing = {.id = "k", .algorithm = "RS256", .file = keys.file("rsa.key")};
+        checking = {.id = "k", .algorithm = "RS256", .file = keys.file("rsa.pub")};
+    }
+    HubAuth auth;
+    auth.keys = {checking};
+    const auto checker = hub::TokenChecker::make(auth).value();
+    const std::string token = make_token({.subject = "alice", .names = {"bot-*"}}, signing).value();
+    const auto claims = checker.check(token, 0);
+    REQUIRE(claims);
+    CHECK(claims->subject == "alice");
+    CHECK(claims->may_bind("bot-7"));
+    CHECK_FALSE(claims->may_bind("alice"));
+
+    CHECK_FALSE(checker.check(token.substr(0, token.size() - 8) + "AAAAAAAA", 0));
+    CHECK_FALSE(make_token({.subject = "alice"}, checking));
+    // The public key taken for a shared secret: refused where keys are read, and where tokens are.
+    const std::string public_text = read(checking.file);
+    CHECK_FALSE(make_token({.subject = "alice"}, {.id = "k", .algorithm = "HS256", .value = public_text}));
+    HubKey hmac = secret();
+    hmac.id = "k";
+    CHECK_FALSE(checker.check(make_token({.subject = "alice"}, hmac).value(), 0));
 }
 
 TEST_CASE("a token for one connection opens one") {

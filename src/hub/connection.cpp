@@ -251,6 +251,7 @@ void Connection::greet(const Head& head) {
     client_ = std::string(head.client.substr(0, 64));
     send_welcome();
     watch_expiry();
+    if (is_leaving_) return;
     if (core_.log().is_on()) {
         core_.log().write(HubLogLine::Level::Info, "connected",
                           {{"connection", number_}, {"peer", peer_.to_string()}, {"client", client_}},

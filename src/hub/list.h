@@ -40,7 +40,10 @@ public:
     Item* next(const Item& of) const noexcept { return item(static_cast<const Link<Tag>&>(of).next_); }
 
     void push_back(Item& what) noexcept { insert_before(ends_, what); }
-    void push_front(Item& what) noexcept { insert_before(*ends_.next_, what); }
+    void push_front(Item& what) noexcept {
+        static_cast<Link<Tag>&>(what).unlink();  // it may be the front, and nothing stands before itself
+        insert_before(*ends_.next_, what);
+    }
 
     // Calls `visit` for each; it may unlink or destroy the one it is given, and no other.
     template <class Visit>

@@ -25,6 +25,22 @@ std::string lease(const TestClient& client) {
 
 }  // namespace
 
+// Went wrong once: a watch that was asked for again while it was the latest fell out of its watcher's list, and outlived
+// the watcher.
+TEST_CASE("asking twice for the same name leaves nothing behind when the asker goes") {
+    HubWorld world;
+    auto asker = world.node("asker");
+    asker->say(R"({"t":"resolve","n":"alice"})");
+    asker->say(R"({"t":"resolve","n":"alice"})");
+    world.world.run_for(1s);
+    CHECK(world.core->names().watches() == 1);
+    asker->cut();
+    world.world.run_for(1s);
+    CHECK(world.core->names().watches() == 0);
+    CHECK(world.core->names().find("alice") == nullptr);
+    CHECK(world.node("alice")->is_open);
+}
+
 TEST_CASE("the same instance of the same owner takes its name over at once") {
     HubWorld world;
     auto old = world.node("alice", kKey, kFirst);
