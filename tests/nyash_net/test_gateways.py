@@ -65,7 +65,7 @@ asker = new P2PBox("asker", "websocket")
 everybody = {everybody}
 everybody.forEach(function(name) {{ print(asker.request(name, new IntentBox("greet", everybody))) }})
 everybody.forEach(function(name) {{
-    counts = new JSONBox(asker.request(name, "report").getValue())
+    counts = new JSONBox(asker.request(name, "report:").getValue())
     text = name
     everybody.forEach(function(other) {{ if other != name {{ text = text + " " + counts.get(other) }} }})
     print(text)

@@ -57,6 +57,7 @@ ASKS_BACK = """
 mio = new P2PBox("mio", "websocket")
 mio.on("name", function(intent, from) { return "Mio" })
 print(mio.send("echo", new IntentBox("ask", null), { wait: "handled" }))
+mio.send("echo", "bye:")
 mio.close()
 """
 ASKED = """
@@ -64,8 +65,8 @@ echo = new P2PBox("echo", "websocket")
 echo.onState(function(state, problem) { print(state) })
 echo.on("ask", function(intent, from) {
     print(echo.request(from, new IntentBox("name", null)))
-    echo.close()
 })
+echo.on("bye", function(intent, from) { echo.close() })
 """
 
 
