@@ -96,7 +96,8 @@ def waiting_does_not_stop_the_script(nyash, small_hub):
         asks = meeting.script(ASKS_BACK)
         asks.expect("Ok(true)")
         asked.expect("Ok(Mio)")
-        assert asks.exit_status() == 0 and asked.exit_status() == 0
+        assert asks.exit_status() == 0, asks.history()
+        assert asked.exit_status() == 0, asked.history()
 
 
 def a_taken_name(nyash, small_hub):

@@ -548,7 +548,11 @@ void WebSocketTransport::close() {
         if (may_wait) {
             node_->leave([left] { left->set_value(); });
         } else {
-            node_->leave([left, links = links_] { left->set_value(); });  // the loop has to live until it is done
+            // The loop has to live until it is done; it is ours to end once somebody has waited for that.
+            node_->leave([left, links = std::make_shared<std::shared_ptr<websocket::Links>>(links_)] {
+                links->reset();
+                left->set_value();
+            });
         }
     }
     // Also for who comes after a close inside a handler, which could not wait.
