@@ -13,7 +13,7 @@ public:
     // A uniformly distributed 64-bit number. Any thread.
     virtual std::uint64_t next() = 0;
 
-    // Seeded from the operating system; fit for instance numbers and hash seeds, not for keys.
+    // The operating system's: nobody can tell the next number from those before (as RFC 6455, 10.3 wants of masks).
     static const std::shared_ptr<Random>& system();
     // The same numbers for the same seed.
     static std::shared_ptr<Random> seeded(std::uint64_t seed);

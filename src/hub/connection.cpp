@@ -116,13 +116,16 @@ void Connection::handle(net::Opcode opcode, std::string_view bytes) {
     if (!is_greeted_ && route->type != FrameType::Hello) {
         return fail(close_code::kExpectedHello, "the first frame must be hello");
     }
-    if (wire::is_relayed(route->type)) return relay(opcode, *route, bytes);
-    if (route->type >= FrameType::Welcome) {
+    if (wire::is_relayed(route->type)) {
+        relay(opcode, *route, bytes);
+    } else if (route->type >= FrameType::Welcome) {
         return fail(close_code::kUnexpectedFrame, std::string(to_string(route->type)) + " is for hubs to send");
+    } else {
+        control(bytes);
     }
-    control(bytes);
-    // Somebody who asks and asks, and does not read the answers, waits until they are read.
-    if (waiting() > core_.settings().limits.out_queue_bytes) is_paused_ = true;
+    // Somebody who asks and asks, or sends to names that are not here, and does not read the answers, waits until they
+    // are read.
+    if (!is_leaving_ && is_overfull()) is_paused_ = true;
 }
 
 void Connection::relay(net::Opcode opcode, const wire::Route& route, std::string_view bytes) {
@@ -492,12 +495,7 @@ void Connection::send_state(const Name& name, bool is_answer) {
 
 void Connection::tell(Watch& watch) {
     if (is_leaving_) return;
-    // Beyond its queue nothing is put for it but a mark; it hears the latest when there is room again.
-    if (waiting() > core_.settings().limits.out_queue_bytes) {
-        watch.is_stale = true;
-        has_stale_ = true;
-        return;
-    }
+    if (is_overfull()) return put_off(watch);
     const auto* holder = static_cast<const Connection*>(watch.name.holder);
     if (holder == nullptr || !holder->is_full_) go(watch);
     send_state(watch.name, false);
@@ -558,8 +556,19 @@ void Connection::on_pong(std::string_view) {
 
 // ---- pressure ---------------------------------------------------------------------------------------------------
 
+bool Connection::is_overfull() const noexcept {
+    return waiting() > core_.settings().limits.out_queue_bytes;
+}
+
+// Beyond its queue nothing is put for it but a mark; it hears the latest when there is room again.
+void Connection::put_off(Watch& watch) {
+    watch.is_stale = true;
+    has_stale_ = true;
+}
+
 void Connection::hold(Watch& watch) {
     if (watch.is_held || is_leaving_) return;
+    if (is_overfull()) return put_off(watch);
     watch.is_held = true;
     Head head;
     head.type = FrameType::Hold;
@@ -569,6 +578,7 @@ void Connection::hold(Watch& watch) {
 
 void Connection::go(Watch& watch) {
     if (!watch.is_held || is_leaving_) return;
+    if (is_overfull()) return put_off(watch);
     watch.is_held = false;
     Head head;
     head.type = FrameType::Go;
@@ -624,7 +634,7 @@ void Connection::try_to_resume() {
     messages_.refill(now);
     bytes_.refill(now);
     if (!messages_.has_left() || !bytes_.has_left()) return slow_down();
-    if (waiting() > core_.settings().limits.out_queue_bytes) return;  // relieve() comes
+    if (is_overfull()) return;  // relieve() comes
     is_paused_ = false;
     socket_->resume_reading();
 }
@@ -670,8 +680,9 @@ void Connection::fail(std::uint16_t code, std::string_view reason) {
     // At most 123 bytes (RFC 6455, 5.5), and what to do about it is worth more than the end of a long reason.
     static constexpr std::size_t kMaxReason = 95;
     std::string text(reason.substr(0, kMaxReason));
-    while (text.size() == kMaxReason && !text.empty() && (static_cast<unsigned char>(text.back()) & 0x80) != 0) {
-        text.pop_back();
+    if (reason.size() > kMaxReason) {  // never within a character: the reason has to be UTF-8
+        while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+        if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0) text.pop_back();
     }
     text += wire::may_reconnect(code) ? "; connect again" : "; do not try again";
     socket_->close(code, text);
@@ -679,7 +690,8 @@ void Connection::fail(std::uint16_t code, std::string_view reason) {
 
 void Connection::on_closed(const net::WebSocketEnd& end) {
     if (!is_leaving_) {
-        core_.counters().count_close(end.code);
+        const bool is_silent = end.code == close_code::kAbnormal && end.stream.kind == net::StreamEnd::Kind::TimedOut;
+        core_.counters().count_close(is_silent ? close_code::kSilent : end.code);
         if (core_.log().is_on()) {
             core_.log().write(HubLogLine::Level::Info, "disconnected",
                               {{"connection", number_}, {"peer", peer_.to_string()}, {"code", end.code}},

@@ -102,6 +102,8 @@ private:
     void go(Watch& watch);
     void become_full();
     void relieve();
+    bool is_overfull() const noexcept;
+    void put_off(Watch& watch);
 
     void slow_down();
     void try_to_resume();

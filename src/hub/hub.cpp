@@ -121,12 +121,13 @@ std::uint16_t Hub::admin_port() const noexcept {
 }
 
 void Hub::drain(std::chrono::milliseconds within) {
-    // Shared: the hub may be stopped by another thread before the last one has gone.
-    const auto done = std::make_shared<std::promise<void>>();
-    auto result = done->get_future();
+    // The core owns the promise: if another thread stops the hub before the last one has gone, it ends with the core,
+    // and so does our waiting.
+    std::promise<void> done;
+    auto result = done.get_future();
     impl_->on_loop([&] {
-        if (impl_->core == nullptr) return done->set_value();
-        impl_->core->drain(within, [done] { done->set_value(); });
+        if (impl_->core == nullptr) return done.set_value();
+        impl_->core->drain(within, [done = std::move(done)]() mutable { done.set_value(); });
     });
     result.wait();
 }

@@ -119,11 +119,12 @@ void HubCore::accept(std::unique_ptr<net::Stream> stream, const net::Address& pe
     ++counters_.accepted;
     slow_accepting();
     // Not even a word for those beyond: words cost a socket, and there is none left.
-    if (visitor_count_ >= max_connections_ / kVisitorsShare + kVisitorsShare) {
+    if (!may_visit(peer)) {
         ++counters_.refused.full;
         return;
     }
     ++visitor_count_;
+    count_address(peer, &AddressUse::visitors, 1);
     visitors_.push_back(*new Visitor(*this, std::move(stream), peer, Visitor::Door::Clients));
 }
 
@@ -142,7 +143,22 @@ bool HubCore::may_enter(const net::Address& peer) const {
     if (connection_count_ >= max_connections_) return false;
     if (peer.is_loopback()) return true;
     const auto known = per_address_.find(address_group(peer));
-    return known == per_address_.end() || known->second < settings_.limits.connections_per_address;
+    return known == per_address_.end() || known->second.connections < settings_.limits.connections_per_address;
+}
+
+void HubCore::count_address(const net::Address& peer, std::uint32_t AddressUse::* what, int change) {
+    if (peer.is_loopback()) return;
+    const auto at = per_address_.try_emplace(address_group(peer)).first;
+    at->second.*what += static_cast<std::uint32_t>(change);
+    if (at->second.visitors == 0 && at->second.connections == 0) per_address_.erase(at);
+}
+
+// Who only opens sockets and says nothing must not fill the room that all others have to come in by.
+bool HubCore::may_visit(const net::Address& peer) const {
+    if (visitor_count_ >= max_connections_ / kVisitorsShare + kVisitorsShare) return false;
+    if (peer.is_loopback()) return true;
+    const auto known = per_address_.find(address_group(peer));
+    return known == per_address_.end() || known->second.visitors < settings_.limits.connections_per_address;
 }
 
 // Of IPv6 a customer gets at least 2^64 addresses, so they count as one: its first four groups.
@@ -157,22 +173,20 @@ std::string HubCore::address_group(const net::Address& peer) const {
 
 void HubCore::enter(Visitor& visitor, std::unique_ptr<net::Stream> stream, Connection::Arrival arrival) {
     ++connection_count_;
-    if (!arrival.peer.is_loopback()) ++per_address_[address_group(arrival.peer)];
+    count_address(arrival.peer, &AddressUse::connections, 1);
     connections_.push_back(*new Connection(*this, ++last_number_, std::move(stream), std::move(arrival)));
     leave(visitor);
 }
 
 void HubCore::leave(Visitor& visitor) {
     --visitor_count_;
+    if (visitor.door() == Visitor::Door::Clients) count_address(visitor.peer(), &AddressUse::visitors, -1);
     delete &visitor;
 }
 
 void HubCore::leave(Connection& connection) {
     --connection_count_;
-    if (!connection.peer().is_loopback()) {
-        const auto known = per_address_.find(address_group(connection.peer()));
-        if (known != per_address_.end() && --known->second == 0) per_address_.erase(known);
-    }
+    count_address(connection.peer(), &AddressUse::connections, -1);
     delete &connection;
     if (is_draining_ && connection_count_ == 0) drain_some();
 }
@@ -217,14 +231,16 @@ std::chrono::milliseconds HubCore::grace_left() const {
 // ---- going ------------------------------------------------------------------------------------------------------
 
 void HubCore::drain(std::chrono::milliseconds within, nya::Task done) {
-    if (is_draining_) {
-        drained_ = std::move(done);
+    drained_.push_back(std::move(done));
+    const auto end = loop_.clock()->now() + within;
+    if (is_draining_) {  // once more, perhaps in more of a hurry; or nobody has been left for a while
+        drain_end_ = std::min(drain_end_, end);
+        if (drain_timer_ == 0) drain_timer_ = loop_.call_at(loop_.clock()->now(), [this] { drain_some(); });
         return;
     }
     is_draining_ = true;
     listeners_.clear();
-    drained_ = std::move(done);
-    drain_end_ = loop_.clock()->now() + within;
+    drain_end_ = end;
     log_.write(HubLogLine::Level::Info, "draining",
                {{"connections", connection_count_}, {"milliseconds", within.count()}},
                "draining: " + std::to_string(connection_count_) + " connections are told to go elsewhere");
@@ -243,7 +259,7 @@ void HubCore::drain_some() {
     loop_.cancel(drain_timer_);
     drain_timer_ = 0;
     if (connection_count_ == 0) {
-        if (drained_) std::exchange(drained_, nullptr)();
+        for (nya::Task& done : std::exchange(drained_, {})) done();
         return;
     }
     const auto left = drain_end_ - loop_.clock()->now();

@@ -104,6 +104,12 @@ private:
     void tick();
     void drain_some();
     std::string address_group(const net::Address& peer) const;
+    struct AddressUse {
+        std::uint32_t visitors = 0;
+        std::uint32_t connections = 0;
+    };
+    void count_address(const net::Address& peer, std::uint32_t AddressUse::* what, int change);
+    bool may_visit(const net::Address& peer) const;
 
     net::Loop& loop_;
     std::shared_ptr<nya::Random> random_;
@@ -126,7 +132,7 @@ private:
     std::size_t connection_count_ = 0;
     std::size_t max_connections_ = 0;
     std::uint64_t last_number_ = 0;
-    std::unordered_map<std::string, std::size_t> per_address_;
+    std::unordered_map<std::string, AddressUse> per_address_;  // not of loopback
 
     std::uint64_t turn_ = 0;
     nya::Clock::time_point turn_began_;
@@ -136,7 +142,7 @@ private:
     bool is_draining_ = false;
     nya::Clock::time_point drain_end_;
     net::Loop::TimerId drain_timer_ = 0;
-    nya::Task drained_;
+    std::vector<nya::Task> drained_;
 
     // Posted tasks ask it whether we are still there.
     std::shared_ptr<char> life_ = std::make_shared<char>();

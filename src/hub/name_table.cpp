@@ -45,15 +45,25 @@ Name* NameTable::find(std::string_view name) noexcept {
 
 Name* NameTable::find_or_make(std::string_view name) {
     if (Name* known = find(name)) return known;
-    if (names_.size() >= limits_.names) {
-        Name* oldest = gone_.front();
-        if (oldest == nullptr || !oldest->watches.empty()) return nullptr;
-        names_.erase(std::string_view(oldest->text));
-    }
+    if (names_.size() >= limits_.names && !make_room()) return nullptr;
     auto made = std::make_unique<Name>();
     made->text = name;
+    wished_.push_back(*made);
     const std::string_view key = made->text;
     return names_.emplace(key, std::move(made)).first->second.get();
+}
+
+bool NameTable::make_room() {
+    Name* oldest = gone_.empty() ? wished_.front() : gone_.front();
+    if (oldest == nullptr) return false;
+    oldest->state = PeerState::Unknown;
+    if (oldest->watches.empty()) {
+        forget_if_unused(*oldest);
+        return true;
+    }
+    // Forgetting its last watch forgets the name.
+    for (std::uint32_t left = oldest->watch_count; left > 0; --left) forget(*oldest->watches.front());
+    return true;
 }
 
 // ---- binding ----------------------------------------------------------------------------------------------------
@@ -237,8 +247,8 @@ void NameTable::sweep() {
     for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
         Name* name = gone_.front();
         if (name == nullptr || name->expires > now) break;
-        static_cast<Link<ByExpiry>&>(*name).unlink();
         name->state = PeerState::Unknown;
+        wished_.push_back(*name);
         forget_if_unused(*name);
     }
 }

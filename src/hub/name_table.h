@@ -10,7 +10,8 @@
 // the first to come gets a name, and loses it again to one who shows a lease signed before the start.
 //
 // Watches say who is told of a name: everybody who has sent to it or asked for it. A name may be watched before it
-// exists. All tables are bounded: names by `max_names`, watches per party (the one used longest ago is forgotten).
+// exists. All tables are bounded: watches per party (the one used longest ago is forgotten), names in all. Those that
+// have gone, then those that are only watched make room for others; so wishing for a million names keeps nobody out.
 //
 // One thread, the loop's.
 #pragma once
@@ -185,6 +186,7 @@ private:
     void tell_watchers(Name& name);
     void forget(Watch& watch);
     void forget_if_unused(Name& name);
+    bool make_room();
     void sweep();
     void arm_sweep();
 
@@ -197,6 +199,7 @@ private:
     std::unordered_map<WatchKey, Watch, WatchHash> watches_;
     List<Name, ByExpiry> away_;  // the first to expire first
     List<Name, ByExpiry> gone_;
+    List<Name, ByExpiry> wished_;  // unknown, but watched; the first to be wished for first
     std::size_t bound_ = 0;
     net::Loop::TimerId sweep_timer_ = 0;
 };

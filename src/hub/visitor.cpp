@@ -78,7 +78,7 @@ void Visitor::upgrade(const net::HttpRequest& request, std::string_view rest) {
     }
     stream_->out().append(*switching);
     stream_->flush_later();
-    Connection::Arrival arrival{std::move(peer_), bearer_token(request.header("authorization")), rest};
+    Connection::Arrival arrival{peer_, bearer_token(request.header("authorization")), rest};
     core_.enter(*this, std::move(stream_), std::move(arrival));  // destroys this
 }
 

@@ -21,6 +21,9 @@ public:
     Visitor(HubCore& core, std::unique_ptr<net::Stream> stream, net::Address peer, Door door);
     ~Visitor() override;
 
+    const net::Address& peer() const noexcept { return peer_; }
+    Door door() const noexcept { return door_; }
+
     void on_data(std::span<char> bytes) override;
     void on_closed(const net::StreamEnd& end) override;
 

@@ -9,16 +9,15 @@
 
 namespace nyamesh::net {
 
-struct AsioLoop::Impl final : LoopCore {};
-
-AsioLoop::AsioLoop() : impl_(std::make_shared<Impl>()) {}
+AsioLoop::AsioLoop() : impl_(std::make_shared<LoopCore>()) {}
 
 AsioLoop::~AsioLoop() {
-    impl_->drop_all();
+    impl_->end();
 }
 
 void AsioLoop::run() {
-    impl_->run();
+    const auto impl = impl_;  // what is dropped at the end may hold us
+    impl->run();
 }
 
 void AsioLoop::stop() {

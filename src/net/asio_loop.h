@@ -1,7 +1,9 @@
-// AsioLoop: the real Loop, over Boost.Asio's reactor. One thread runs it.
+// AsioLoop: the real Loop, over epoll. One thread runs it.
 //
-// Asio only tells readiness; we read and send ourselves, into one buffer per loop and out of one per connection (see
-// docs/design/hub.md for what that wins).
+// It reads into one buffer per loop and sends out of one per connection (see docs/design/hub.md for what that wins).
+// Timers are as precise as epoll_wait: they run up to a millisecond late, never early.
+//
+// The name is from when Boost.Asio told readiness. It did so with one epoll_ctl per message.
 #pragma once
 
 #include "net/loop.h"
@@ -10,12 +12,15 @@
 
 namespace nyamesh::net {
 
+class LoopCore;
+
 class AsioLoop final : public Loop {
 public:
     AsioLoop();
     ~AsioLoop() override;  // after run() has returned
 
-    // Works until stop(), on the calling thread, which becomes the loop's. Runs what was posted before it.
+    // Works until stop(), on the calling thread, which becomes the loop's. What was posted before stop() still runs;
+    // timers that are left are dropped, on this thread, so what they hold does not keep the loop alive.
     void run();
     void stop();  // any thread
 
@@ -31,8 +36,7 @@ public:
                                                                  AcceptCallback on_accept) override;
 
 private:
-    struct Impl;
-    std::shared_ptr<Impl> impl_;
+    const std::shared_ptr<LoopCore> impl_;
 };
 
 // A thread that runs a loop for as long as this lives: what a process with networked nodes has one of.

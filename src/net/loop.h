@@ -31,6 +31,9 @@ public:
     virtual std::uint16_t port() const noexcept = 0;  // the system's choice if 0 was asked for
     // For connections accepted from now on (SIGHUP). Only of a listener with TLS.
     virtual void replace_tls(std::shared_ptr<const TlsContext> context) = 0;
+    // How often it had to leave connections waiting for a little, because the process had no descriptor (or the system
+    // no memory) for them.
+    virtual std::uint64_t times_out_of_descriptors() const noexcept { return 0; }
     // Stops and resumes accepting, e.g. to spread a storm.
     virtual void pause() = 0;
     virtual void resume() = 0;

@@ -24,9 +24,33 @@ LoopCore::Anchor::~Anchor() {
     next_ = previous_ = nullptr;
 }
 
-LoopCore::LoopCore() : reactor_(static_cast<ReactorOwner&>(*this)) {}
+// ---- what other threads have ----------------------------------------------------------------------------------------
 
-LoopCore::~LoopCore() = default;
+bool Inbox::post(nya::Task task) {
+    {
+        const nya::Lock lock(mutex_);
+        if (is_closed_) return false;
+        tasks_.push_back(std::move(task));
+    }
+    waker_.wake();
+    return true;
+}
+
+void Inbox::close() {
+    {
+        const nya::Lock lock(mutex_);
+        is_closed_ = true;
+    }
+    waker_.wake();
+}
+
+bool Inbox::take(std::vector<nya::Task>& tasks) {
+    const nya::Lock lock(mutex_);
+    tasks.swap(tasks_);
+    return is_closed_;
+}
+
+// ---- the loop -------------------------------------------------------------------------------------------------------
 
 void LoopCore::run() {
     // OpenSSL writes without MSG_NOSIGNAL. Blocked here, the signal of a connection that is gone reaches nobody.
@@ -37,91 +61,41 @@ void LoopCore::run() {
 
     const void* const before = std::exchange(t_runs, this);
     reactor_.run();
+    end();
     t_runs = before;
 }
 
-void LoopCore::stop() {
-    {
-        const nya::Lock lock(mutex_);
-        is_stopping_ = true;
-    }
-    want_turn();
-}
-
-void LoopCore::drop_all() {
+void LoopCore::end() {
+    has_ended_ = true;
+    inbox_->close();
     std::vector<nya::Task> tasks;
-    {
-        const nya::Lock lock(mutex_);
-        is_stopping_ = true;
-        tasks.swap(tasks_);
-    }
+    inbox_->take(tasks);
     tasks.clear();
     timers_.clear();
-}
-
-bool LoopCore::post(nya::Task task) {
-    {
-        const nya::Lock lock(mutex_);
-        if (is_stopping_) return false;
-        tasks_.push_back(std::move(task));
-    }
-    want_turn();
-    return true;
 }
 
 bool LoopCore::runs_here() const noexcept {
     return t_runs == this;
 }
 
-// However much is posted, the loop is woken once.
-void LoopCore::want_turn() {
-    if (!has_turn_.exchange(true, std::memory_order_acq_rel)) reactor_.call_soon();
-}
-
 std::uint64_t LoopCore::call_at(nya::Clock::time_point when, nya::Task task) {
-    const std::uint64_t id = timers_.add(when, std::move(task));
-    if (when < alarm_) set_alarm();
-    return id;
+    return has_ended_ ? 0 : timers_.add(when, std::move(task));
 }
 
-// An alarm for a timer that has been cancelled since is left alone: it finds nothing, and sets the next one.
-void LoopCore::set_alarm() {
-    const auto next = timers_.next();
-    if (next >= alarm_) return;
-    alarm_ = next;
-    reactor_.set_alarm(next);
-}
-
-void LoopCore::on_alarm() {
-    alarm_ = nya::Clock::time_point::max();
-    timers_.run_due(clock_->now());
-    set_alarm();
-}
-
-void LoopCore::at_turns_end(AtTurnsEnd& what) {
-    if (what.is_listed()) return;
-    what.list_before(dirty_);
-    if (!is_turning_) want_turn();
-}
-
-void LoopCore::on_turn() {
-    has_turn_.store(false, std::memory_order_release);
-    is_turning_ = true;
+LoopCore::TimePoint LoopCore::on_turn() {
     const bool is_last = run_tasks();
+    if (is_last) {
+        reactor_.stop();
+    } else if (timers_.next() != TimePoint::max()) {
+        timers_.run_due(clock_->now());
+    }
     flush();
-    is_turning_ = false;
-    if (dirty_.next_ != &dirty_) want_turn();
-    if (is_last) reactor_.stop();
+    return dirty_.next_ != &dirty_ ? TimePoint::min() : timers_.next();
 }
 
 // True: stop() was called before they were taken.
 bool LoopCore::run_tasks() {
-    bool is_last = false;
-    {
-        const nya::Lock lock(mutex_);
-        is_last = is_stopping_;
-        running_.swap(tasks_);
-    }
+    const bool is_last = inbox_->take(running_);
     for (nya::Task& task : running_) {
         task();
         task = nullptr;  // what it captured goes before the next one runs

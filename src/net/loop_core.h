@@ -1,8 +1,7 @@
 // LoopCore: what the streams and listeners of one AsioLoop share. It lives as long as the last of them.
 //
-// A turn: Asio calls whoever's descriptor is ready; the first of them that wants something sent asks for on_turn(),
-// which comes behind all others that were ready at the same look. There tasks and timers run, and at last every dirty
-// stream sends once.
+// A turn: the reactor calls whoever's descriptor is ready, and then on_turn(). There tasks and timers run, and at last
+// every dirty stream sends once.
 #pragma once
 
 #include <nya/clock.h>
@@ -12,7 +11,6 @@
 #include "net/reactor.h"
 #include "net/timers.h"
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -50,17 +48,35 @@ private:
     AtTurnsEnd* previous_ = nullptr;
 };
 
-class LoopCore : ReactorOwner {
+// What other threads have for a loop. One of them may hold it longer than the loop lives, and drop it last: it refers
+// to nothing then.
+class Inbox {
+public:
+    bool post(nya::Task task);  // false, and the task is gone: closed. Any thread.
+    void close();               // Any thread. What is in it is still taken.
+    // Swaps what there is into `tasks`, which is empty; whether it was closed before.
+    bool take(std::vector<nya::Task>& tasks);
+    Waker& waker() noexcept { return waker_; }
+
+private:
+    Waker waker_;
+    nya::Mutex mutex_;
+    std::vector<nya::Task> tasks_ NYA_GUARDED_BY(mutex_);
+    bool is_closed_ NYA_GUARDED_BY(mutex_) = false;
+};
+
+class LoopCore final : ReactorOwner {
 public:
     static constexpr std::size_t kReadBufferBytes = 128 * 1024;
 
-    LoopCore();
-    virtual ~LoopCore();
+    LoopCore() = default;
     void run();
-    void stop();
-    void drop_all();  // tasks and timers, unrun
+    void stop() { inbox_->close(); }
+    // Drops tasks and timers that have not run: they may hold who holds us. Nothing is taken any more.
+    void end();
 
-    bool post(nya::Task task);
+    bool post(nya::Task task) { return inbox_->post(std::move(task)); }
+    const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
     bool runs_here() const noexcept;
     const std::shared_ptr<nya::Clock>& clock() const noexcept { return clock_; }
     std::uint64_t call_at(nya::Clock::time_point when, nya::Task task);
@@ -68,16 +84,15 @@ public:
         return call_at(clock_->now() + delay, std::move(task));
     }
     void cancel(std::uint64_t timer) { timers_.cancel(timer); }
-    void at_turns_end(AtTurnsEnd& what);
+    void at_turns_end(AtTurnsEnd& what) {
+        if (!what.is_listed()) what.list_before(dirty_);
+    }
 
     Reactor& reactor() noexcept { return reactor_; }
     char* read_buffer() noexcept { return read_buffer_.get(); }  // kReadBufferBytes; valid until the next read
 
 private:
-    void on_turn() override;
-    void on_alarm() override;
-    void want_turn();
-    void set_alarm();
+    TimePoint on_turn() override;
     bool run_tasks();
     void flush();
 
@@ -87,19 +102,13 @@ private:
     };
 
     const std::shared_ptr<nya::Clock> clock_ = nya::Clock::system();
+    const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
     const std::unique_ptr<char[]> read_buffer_ = std::make_unique_for_overwrite<char[]>(kReadBufferBytes);
     Anchor dirty_;
     Timers timers_;
-    nya::Clock::time_point alarm_ = nya::Clock::time_point::max();
     std::vector<nya::Task> running_;
-    bool is_turning_ = false;  // in on_turn(), which flushes at its end
-
-    std::atomic<bool> has_turn_{false};  // on_turn() is on its way
-    nya::Mutex mutex_;
-    std::vector<nya::Task> tasks_ NYA_GUARDED_BY(mutex_);
-    bool is_stopping_ NYA_GUARDED_BY(mutex_) = false;
-
-    Reactor reactor_;  // goes first: what it still holds may refer to the rest
+    bool has_ended_ = false;
+    Reactor reactor_{static_cast<ReactorOwner&>(*this), inbox_->waker()};
 };
 
 }  // namespace nyamesh::net

@@ -46,7 +46,7 @@ struct StoreKeeper {
         for (char*& first : t_store.first) {
             while (first != nullptr) {
                 char* chunk = first;
-                std::memcpy(&first, chunk, sizeof first);
+                std::memcpy(&first, chunk, sizeof(char*));
                 delete[] chunk;
             }
         }
@@ -71,7 +71,7 @@ char* take_chunk(std::size_t& bytes) {
     bytes = kClasses[place].bytes;
     char* chunk = t_store.first[place];
     if (chunk == nullptr) return new char[bytes];
-    std::memcpy(&t_store.first[place], chunk, sizeof chunk);
+    std::memcpy(&t_store.first[place], chunk, sizeof(char*));
     --t_store.count[place];
     return chunk;
 }
@@ -83,7 +83,7 @@ void give_chunk(char* chunk, std::size_t bytes) noexcept {
         return;
     }
     t_store_keeper.is_wanted();
-    std::memcpy(chunk, &t_store.first[place], sizeof chunk);
+    std::memcpy(chunk, &t_store.first[place], sizeof(char*));
     t_store.first[place] = chunk;
     ++t_store.count[place];
 }

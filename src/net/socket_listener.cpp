@@ -71,12 +71,13 @@ void SocketListener::on_readable() {
             if (errno == EAGAIN) break;
             // Out of descriptors or memory: whoever waits in the backlog waits a little longer.
             gone_ = nullptr;
+            ++times_short_;
             timer_ = core_->call_after(kPauseWithoutDescriptors, [this] { watch_.wait_readable(); });
             return;
         }
         const Address address = peer.to_address();
         auto stream = std::make_unique<SocketStream>(core_);
-        stream->accepted(descriptor, address, tls_.get());
+        stream->accepted(descriptor, address, tls_);
         (*call)(std::move(stream), address);
         if (gone) return;
     }

@@ -21,6 +21,7 @@ public:
 
     std::uint16_t port() const noexcept override { return port_; }
     void replace_tls(std::shared_ptr<const TlsContext> context) override { tls_ = std::move(context); }
+    std::uint64_t times_out_of_descriptors() const noexcept override { return times_short_; }
     void pause() override { is_paused_ = true; }
     void resume() override {
         if (std::exchange(is_paused_, false)) watch_.wait_readable();
@@ -36,6 +37,7 @@ private:
     const std::shared_ptr<Loop::AcceptCallback> on_accept_;  // may destroy the listener while it runs
     bool* gone_ = nullptr;
     std::uint64_t timer_ = 0;
+    std::uint64_t times_short_ = 0;
     bool is_paused_ = false;
     Reactor::Watch watch_;
 };

@@ -111,7 +111,7 @@ SocketStream::~SocketStream() {
     core_->cancel(timer_);
     unlist();
     tls_ = nullptr;
-    watch_ = nullptr;
+    watch_.reset();
 }
 
 // ---- connecting -----------------------------------------------------------------------------------------------------
@@ -133,13 +133,11 @@ void SocketStream::connect(const Target& target, std::shared_ptr<const TlsContex
         --g_lookups;
         return end_later({StreamEnd::Kind::Other, "too many host names are being looked up"});
     }
-    // A lookup may take longer than we live; it then finds nobody.
-    std::thread([core = std::weak_ptr(core_), state = std::weak_ptr(connecting_), target, this] {
+    // A lookup may take longer than we or the loop live; it then finds nobody.
+    std::thread([inbox = core_->inbox(), state = std::weak_ptr(connecting_), target, this] {
         auto addresses = look_up(target.host, target.port);
         --g_lookups;
-        const auto loop = core.lock();
-        if (loop == nullptr) return;
-        loop->post([state, addresses = std::move(addresses), this]() mutable {
+        inbox->post([state, addresses = std::move(addresses), this]() mutable {
             const auto connecting = state.lock();
             if (connecting == nullptr) return;
             connecting->addresses = std::move(addresses);
@@ -165,7 +163,7 @@ void SocketStream::try_next_address() {
             ::close(descriptor);
             continue;
         }
-        watch_ = std::make_unique<Reactor::Watch>(core_->reactor(), descriptor, static_cast<Watcher&>(*this));
+        watch_.emplace(core_->reactor(), descriptor, static_cast<Watcher&>(*this));
         watch_->wait_writable();
         return;
     }
@@ -178,30 +176,30 @@ void SocketStream::connect_ended() {
     ::getsockopt(watch_->descriptor(), SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0) {
         connecting_->last_error = error;
-        watch_ = nullptr;
+        watch_.reset();
         return try_next_address();
     }
-    if (connecting_->tls != nullptr) return begin_tls(*connecting_->tls, connecting_->target.host);
+    if (connecting_->tls != nullptr) return begin_tls(connecting_->tls, connecting_->target.host);
     opened();
 }
 
-void SocketStream::accepted(int descriptor, const Address& peer, const TlsContext* tls) {
+void SocketStream::accepted(int descriptor, const Address& peer, const std::shared_ptr<const TlsContext>& tls) {
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     peer_ = peer.to_string();
-    watch_ = std::make_unique<Reactor::Watch>(core_->reactor(), descriptor, static_cast<Watcher&>(*this));
+    watch_.emplace(core_->reactor(), descriptor, static_cast<Watcher&>(*this));
     if (tls == nullptr) {
         state_ = State::Open;
         return watch_->wait_readable();
     }
     set_timer(kHandshakeTime,
               [this] { end({StreamEnd::Kind::TimedOut, peer_ + " did not finish the TLS handshake within 5 s"}); });
-    begin_tls(*tls, peer_);
+    begin_tls(tls, peer_);
 }
 
-void SocketStream::begin_tls(const TlsContext& context, const std::string& host) {
+void SocketStream::begin_tls(const std::shared_ptr<const TlsContext>& context, const std::string& host) {
     state_ = State::Handshaking;
-    tls_ = TlsSession::make(context, watch_->descriptor(), host);
+    tls_ = TlsSession::make(context, watch_->descriptor(), host, peer_);
     if (tls_ == nullptr) return end_later({StreamEnd::Kind::Tls, "TLS with " + peer_ + " cannot be set up"});
     if (connecting_ != nullptr) return handshake();
     watch_->wait_readable();  // a client speaks first
@@ -225,7 +223,7 @@ void SocketStream::opened() {
     state_ = State::Open;
     connecting_ = nullptr;
     core_->cancel(std::exchange(timer_, 0));
-    if (tls_ != nullptr) reads_again_ = true;  // bytes may have come with the handshake
+    reads_again_ = tls_ != nullptr && tls_->has_more();  // bytes may have come with the handshake
     watch_->wait_readable();
     if (!out_.empty() || is_closing_ || reads_again_) core_->at_turns_end(*this);
     if (is_client && events_ != nullptr) events_->on_open();
@@ -243,40 +241,42 @@ void SocketStream::on_readable() {
     if (is_paused_ && !is_closing_) return;
     bool gone = false;
     for (int i = 0; i < kMostReads; ++i) {
-        const Got got = receive();
-        if (state_ == State::Over) return;
+        Got got = receive();
         if (got.bytes > 0) {
             gone_ = &gone;
             if (!is_closing_ && events_ != nullptr) events_->on_data({core_->read_buffer(), got.bytes});
             if (gone) return;
             gone_ = nullptr;
         }
-        if (got.more == Got::More::Ended) return end({StreamEnd::Kind::Closed, peer_ + " closed the connection"});
+        if (got.more == Got::More::Ended) {
+            if (state_ == State::Lingering) got.end = {StreamEnd::Kind::Closed, "closed"};  // all has been said
+            return end(std::move(got.end));
+        }
         if (state_ == State::Over) return;
         if (is_paused_ && !is_closing_) {
-            reads_again_ = tls_ != nullptr;
+            reads_again_ = tls_ != nullptr && tls_->has_more();
             return;
         }
         if (got.more == Got::More::None) return watch_->wait_readable();
     }
-    if (tls_ != nullptr) {  // OpenSSL may hold bytes that no wait tells of
+    if (tls_ != nullptr && tls_->has_more()) {  // no wait tells of what OpenSSL holds
         reads_again_ = true;
         core_->at_turns_end(*this);
     }
     watch_->wait_readable();
 }
 
-// What is there, up to a buffer full. After an error the state is Over, and the stream may be gone... so it ends later.
+// What is there, up to a buffer full.
 SocketStream::Got SocketStream::receive() {
     char* const buffer = core_->read_buffer();
     if (tls_ == nullptr) {
         const ssize_t n = ::recv(watch_->descriptor(), buffer, LoopCore::kReadBufferBytes, 0);
-        if (n == 0) return {0, Got::More::Ended};
+        if (n == 0) return {0, Got::More::Ended, {StreamEnd::Kind::Closed, peer_ + " closed the connection"}};
         if (n > 0) {
             const auto bytes = static_cast<std::size_t>(n);
             return {bytes, bytes == LoopCore::kReadBufferBytes ? Got::More::Maybe : Got::More::None};
         }
-        if (errno != EAGAIN && errno != EINTR) end_later(words_for(errno, peer_));
+        if (errno != EAGAIN && errno != EINTR) return {0, Got::More::Ended, words_for(errno, peer_)};
         return {0, Got::More::None};
     }
     std::size_t total = 0;
@@ -285,6 +285,7 @@ SocketStream::Got SocketStream::receive() {
         total += n;
         switch (outcome) {
             case TlsSession::Outcome::Done:
+                if (!tls_->has_more()) return {total, Got::More::None};  // saves a look at the socket
                 continue;
             case TlsSession::Outcome::WantsWrite:
                 read_wants_write_ = true;
@@ -293,21 +294,18 @@ SocketStream::Got SocketStream::receive() {
             case TlsSession::Outcome::WantsRead:
                 return {total, Got::More::None};
             case TlsSession::Outcome::Ended:
-                return {total, Got::More::Ended};
+                return {total, Got::More::Ended, {StreamEnd::Kind::Closed, peer_ + " closed the connection"}};
             case TlsSession::Outcome::Broken:
-                end_later(words_for(ECONNRESET, peer_));
-                break;
+                return {total, Got::More::Ended, words_for(ECONNRESET, peer_)};
             case TlsSession::Outcome::Failed:
-                end_later({StreamEnd::Kind::Tls, tls_->error()});
-                break;
+                return {total, Got::More::Ended, {StreamEnd::Kind::Tls, tls_->error()}};
         }
-        return {total, Got::More::None};
     }
     return {total, Got::More::Maybe};
 }
 
 void SocketStream::resume_reading() {
-    if (!std::exchange(is_paused_, false) || watch_ == nullptr || state_ != State::Open) return;
+    if (!std::exchange(is_paused_, false) || !watch_ || state_ != State::Open) return;
     watch_->wait_readable();
     if (reads_again_) core_->at_turns_end(*this);
 }
@@ -378,6 +376,7 @@ void SocketStream::close_after_flush() {
     if (state_ == State::Over || std::exchange(is_closing_, true)) return;
     if (state_ != State::Open) return end_later({StreamEnd::Kind::Closed, "closed before it was open"});
     took_bytes_ = false;
+    closes_at_ = core_->clock()->now() + kClosingTime;
     set_timer(kLingerTime, [this] { check_linger(); });
     watch_->wait_readable();
     flush_later();
@@ -391,7 +390,7 @@ void SocketStream::linger() {
 }
 
 void SocketStream::check_linger() {
-    if (state_ == State::Open && std::exchange(took_bytes_, false)) {
+    if (state_ == State::Open && std::exchange(took_bytes_, false) && core_->clock()->now() < closes_at_) {
         return set_timer(kLingerTime, [this] { check_linger(); });
     }
     end({StreamEnd::Kind::Closed, "closed"});
@@ -414,8 +413,9 @@ void SocketStream::end(StreamEnd end) {
     core_->cancel(std::exchange(timer_, 0));
     connecting_ = nullptr;
     unlist();
+    if (tls_ != nullptr && end.kind == StreamEnd::Kind::Closed) tls_->send_close_notify();
     tls_ = nullptr;
-    watch_ = nullptr;
+    watch_.reset();
     out_.clear();
     if (events_ != nullptr) events_->on_closed(end);
 }

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,14 @@ public:
     static constexpr auto kConnectTime = std::chrono::seconds(10);
     static constexpr auto kHandshakeTime = std::chrono::seconds(5);  // a server's patience
     static constexpr auto kLingerTime = std::chrono::seconds(2);     // without progress
+    static constexpr auto kClosingTime = std::chrono::seconds(10);   // with it
     static constexpr int kMostReads = 4;                             // per turn; then others have theirs
 
     explicit SocketStream(std::shared_ptr<LoopCore> core);
     ~SocketStream() override;
 
     void connect(const Target& target, std::shared_ptr<const TlsContext> tls, StreamEvents& events);
-    void accepted(int descriptor, const Address& peer, const TlsContext* tls);
+    void accepted(int descriptor, const Address& peer, const std::shared_ptr<const TlsContext>& tls);
 
     void set_events(StreamEvents& events) override { events_ = &events; }
     void flush_later() override;
@@ -45,6 +47,7 @@ private:
     struct Got {
         std::size_t bytes;
         enum class More { None, Maybe, Ended } more;
+        StreamEnd end = {};  // with Ended, which comes after the bytes
     };
 
     void on_readable() override;
@@ -53,7 +56,7 @@ private:
 
     void try_next_address();
     void connect_ended();
-    void begin_tls(const TlsContext& context, const std::string& host);
+    void begin_tls(const std::shared_ptr<const TlsContext>& context, const std::string& host);
     void handshake();
     void opened();
     Got receive();
@@ -66,12 +69,13 @@ private:
 
     const std::shared_ptr<LoopCore> core_;
     StreamEvents* events_ = nullptr;
-    std::unique_ptr<Reactor::Watch> watch_;
+    std::optional<Reactor::Watch> watch_;
     std::unique_ptr<TlsSession> tls_;
     std::shared_ptr<Connecting> connecting_;
     std::string peer_;  // for words
     bool* gone_ = nullptr;
     std::uint64_t timer_ = 0;
+    nya::Clock::time_point closes_at_;  // at the latest, once it is closing
     State state_ = State::Connecting;
     bool is_paused_ = false;
     bool is_closing_ = false;

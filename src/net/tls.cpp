@@ -4,9 +4,11 @@
 #include "net/tls_openssl.h"
 
 #include <openssl/err.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 
 namespace nyamesh::net {
 
@@ -45,6 +47,44 @@ ContextPtr make_context(const SSL_METHOD* method) {
 
 }  // namespace
 
+// ---- tickets --------------------------------------------------------------------------------------------------------
+
+OpenSslContext::OpenSslContext(SSL_CTX* the_context, bool server, bool does_verify)
+    : context(the_context), is_server(server), verifies(does_verify) {
+    if (is_server) return;
+    SSL_CTX_set_app_data(context, this);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, &OpenSslContext::on_ticket);
+}
+
+OpenSslContext::~OpenSslContext() {
+    SSL_CTX_free(context);
+}
+
+// Of TLS 1.2 when the handshake is done; of 1.3 later, while something is read. 1: the session is ours now.
+int OpenSslContext::on_ticket(SSL* ssl, SSL_SESSION* session) {
+    const auto& self = *static_cast<const OpenSslContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    const auto& peer = *static_cast<const std::string*>(SSL_get_app_data(ssl));
+    const nya::Lock lock(self.mutex_);
+    if (self.tickets_.size() == kMostTickets) self.tickets_.pop_front();
+    self.tickets_.push_back({peer, {session, &SSL_SESSION_free}});
+    return 1;
+}
+
+void OpenSslContext::resume(SSL* ssl, const std::string& peer) const {
+    Session session{nullptr, &SSL_SESSION_free};
+    {
+        const nya::Lock lock(mutex_);
+        const auto newest = std::ranges::find(tickets_.rbegin(), tickets_.rend(), peer, &Ticket::peer);
+        if (newest == tickets_.rend()) return;
+        session = std::move(newest->session);
+        tickets_.erase(std::next(newest).base());
+    }
+    SSL_set_session(ssl, session.get());  // takes a reference of its own; of one that is too old it makes no use
+}
+
+// ---- contexts -------------------------------------------------------------------------------------------------------
+
 std::expected<std::shared_ptr<const TlsContext>, std::string> TlsContext::server(const Server& files) {
     if (auto readable = check_readable("certificate", files.certificate_file); !readable) {
         return Error(readable.error());
@@ -63,7 +103,10 @@ std::expected<std::shared_ptr<const TlsContext>, std::string> TlsContext::server
         }
         return Error("the key " + files.key_file + " is not good PEM: " + words);
     }
-    // Session tickets, which are on by default, make a reconnect cheap; this names whose they are.
+    // Session tickets, which are on by default, make a reconnect cheap; this names whose they are. They are all the
+    // memory there is: nothing is kept here of a connection that has ended.
+    SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context.get(), 1);
     constexpr unsigned char kName[] = "nyamesh";
     SSL_CTX_set_session_id_context(context.get(), kName, sizeof kName - 1);
     return std::make_shared<OpenSslContext>(context.release(), true, false);

@@ -1,6 +1,7 @@
 // TlsContext: certificates and rules for TLS connections, shared by them. OpenSSL stays behind it.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -11,6 +12,14 @@ namespace nyamesh::net {
 class TlsContext {
 public:
     virtual ~TlsContext() = default;
+
+    // How many connections have been opened with it, and how many of these resumed an earlier one's session, which
+    // saves the certificate's part of the handshake. A client does so by the tickets it was given.
+    struct Counts {
+        std::uint64_t handshakes = 0;
+        std::uint64_t resumed = 0;
+    };
+    virtual Counts counts() const noexcept { return {}; }
 
     struct Server {
         std::string certificate_file;  // PEM, with its chain

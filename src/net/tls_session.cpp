@@ -44,16 +44,28 @@ std::string certificate_words(long reason, const std::string& host) {
 
 class OpenSslSession final : public TlsSession {
 public:
-    OpenSslSession(SSL* ssl, bool is_server, std::string host)
-        : ssl_(ssl), is_server_(is_server), host_(std::move(host)) {}
-    ~OpenSslSession() override { SSL_free(ssl_); }
+    OpenSslSession(SSL* ssl, std::shared_ptr<const OpenSslContext> context, std::string host, std::string peer)
+        : ssl_(ssl), context_(std::move(context)), host_(std::move(host)), peer_(std::move(peer)) {
+        if (context_->is_server) return;
+        SSL_set_app_data(ssl_, &peer_);  // for the tickets that come
+        context_->resume(ssl_, peer_);
+    }
+    ~OpenSslSession() override {
+        // Else OpenSSL takes the session of a connection that was cut for unfit to be resumed: a rule of TLS 1.0 (RFC
+        // 2246, 7.2.1) that later versions have dropped. Just then it is wanted.
+        SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(ssl_);
+    }
     OpenSslSession(const OpenSslSession&) = delete;
     OpenSslSession& operator=(const OpenSslSession&) = delete;
 
     Result handshake() override {
         ERR_clear_error();
-        const int result = is_server_ ? SSL_accept(ssl_) : SSL_connect(ssl_);
-        if (result == 1) return {Outcome::Done};
+        const int result = context_->is_server ? SSL_accept(ssl_) : SSL_connect(ssl_);
+        if (result == 1) {
+            context_->note_handshake(SSL_session_reused(ssl_) == 1);
+            return {Outcome::Done};
+        }
         is_shaking_ = true;
         const Result failed = outcome_of(result);
         is_shaking_ = false;
@@ -69,6 +81,7 @@ public:
         const int written = SSL_write(ssl_, bytes, static_cast<int>(std::min(n, kMaxPart)));
         return written > 0 ? Result{Outcome::Done, static_cast<std::size_t>(written)} : outcome_of(written);
     }
+    bool has_more() const noexcept override { return SSL_pending(ssl_) > 0 || SSL_has_pending(ssl_) == 1; }
     void send_close_notify() override {
         ERR_clear_error();
         if (!has_failed_) SSL_shutdown(ssl_);
@@ -131,8 +144,9 @@ private:
     }
 
     SSL* const ssl_;
-    const bool is_server_;
+    const std::shared_ptr<const OpenSslContext> context_;
     const std::string host_;
+    std::string peer_;
     std::string error_;
     bool is_shaking_ = false;
     bool has_failed_ = false;
@@ -145,8 +159,10 @@ bool is_numeric(const std::string& host) {
 
 }  // namespace
 
-std::unique_ptr<TlsSession> TlsSession::make(const TlsContext& context, int socket, const std::string& host) {
-    const auto& ours = static_cast<const OpenSslContext&>(context);
+std::unique_ptr<TlsSession> TlsSession::make(const std::shared_ptr<const TlsContext>& context, int socket,
+                                             const std::string& host, const std::string& peer) {
+    auto shared = std::static_pointer_cast<const OpenSslContext>(context);
+    const OpenSslContext& ours = *shared;
     SSL* const ssl = SSL_new(ours.context);
     if (ssl == nullptr || SSL_set_fd(ssl, socket) != 1) {
         SSL_free(ssl);
@@ -167,7 +183,7 @@ std::unique_ptr<TlsSession> TlsSession::make(const TlsContext& context, int sock
             }
         }
     }
-    return std::make_unique<OpenSslSession>(ssl, ours.is_server, host);
+    return std::make_unique<OpenSslSession>(ssl, std::move(shared), host, peer);
 }
 
 }  // namespace nyamesh::net

@@ -78,6 +78,8 @@ std::shared_ptr<Transport> Gateways::transport_of(std::string_view id) {
         const auto [place, is_new] = lent_.emplace(std::string(id), transport);
         if (!is_new) return place->second;
     }
+    // Whether the node listens to them is not known here; news nobody listens to are dropped by the bus.
+    for (const auto name : {news::kState, news::kUnconfirmed, news::kGap}) transport->want_news(name);
     transport->on_receive(receiver_(bus, id));
     return transport;
 }

@@ -13,9 +13,6 @@ using Reason = SendError::Reason;
 namespace {
 
 constexpr std::size_t kDefaultBudget = 64 * 1024 * 1024;
-// The most a head takes beside the names in it, and what escapes can make of those.
-constexpr std::size_t kHeadRoom = 512;
-
 SendError closed_error(const std::string& node) {
     return {Reason::Closed, "node " + quote(node) + " has been closed", "Open it again"};
 }
@@ -31,6 +28,7 @@ Endpoint::Endpoint(std::string node_id, std::uint64_t instance, Settings setting
 Endpoint::~Endpoint() {
     for (const auto& [name, peer] : peers_) settings_.send_budget->give_back(peer->counted_bytes);
     for (const auto& [name, peer] : peers_) settings_.receive_budget->give_back(peer->in.early_bytes());
+    settings_.receive_budget->give_back(delivered_bytes_);
 }
 
 // ---- submitting ----
@@ -71,7 +69,7 @@ std::expected<void, SendError> Endpoint::check_submission(const Peer& peer, cons
 
 std::expected<Endpoint::Taken, SendError> Endpoint::submit(std::string_view to, Submission submission, Time now) {
     if (is_closing_) return std::unexpected(closed_error(node_id_));
-    Peer* const peer = find_or_add(to);
+    Peer* const peer = find_or_add(to, now);
     const auto full = [&](std::string what) {
         return std::unexpected(
             SendError(Reason::Backpressure, std::move(what), "Wait until it has caught up, then send again"));
@@ -96,10 +94,10 @@ std::expected<Endpoint::Taken, SendError> Endpoint::submit(std::string_view to, 
         waits_[message.token] = {peer, message.waits, submission.deadline};
         waits_by_time_.emplace(submission.deadline, message.token);
     }
-    if (peer->out.is_idle()) peer->quiet_since = now;
+    if (!peer->expects()) peer->quiet_since = now;
     peer->out.push(std::move(message));
     if (is_first_contact && peer->where == Peer::Where::Unasked) ask_hub(*peer);
-    touch(*peer);
+    touch(*peer, now);
     mark_ready(*peer);
     schedule(*peer);
     return is_first_contact ? Taken::Waiting : Taken::Accepted;
@@ -107,18 +105,18 @@ std::expected<Endpoint::Taken, SendError> Endpoint::submit(std::string_view to, 
 
 std::expected<void, SendError> Endpoint::ping(std::string_view to, std::uint64_t token, Time deadline, Time now) {
     if (is_closing_) return std::unexpected(closed_error(node_id_));
-    Peer* const peer = find_or_add(to);
+    Peer* const peer = find_or_add(to, now);
     if (!peer || peer->pinged.size() >= Peer::kMaxPings)
         return std::unexpected(
             SendError(Reason::Backpressure, "too many pings are under way", "Wait for their answers"));
     NYA_TRY(check_submission(*peer, {IntentBox("ping", nya::Json()), Waits::Answer, false, token, deadline}));
     const std::uint64_t number = ++last_ping_;
+    if (!peer->expects()) peer->quiet_since = now;
     peer->pinged.emplace(number, token);
     peer->pings.push_back(number);
     waits_[token] = {peer, Waits::Answer, deadline};
     waits_by_time_.emplace(deadline, token);
     if (!peer->is_known && peer->where == Peer::Where::Unasked) ask_hub(*peer);
-    peer->quiet_since = std::max(peer->quiet_since, now);
     mark_ready(*peer);
     schedule(*peer);
     return {};
@@ -142,8 +140,12 @@ void Endpoint::settle(std::uint64_t token, Answer result) {
 Outbound::GivenUp Endpoint::take_back(std::uint64_t token, const Wait& wait) {
     Peer& peer = *wait.peer;
     std::erase_if(peer.requests, [token](const auto& request) { return request.second == token; });
-    std::erase_if(peer.pinged, [token](const auto& ping) { return ping.second == token; });
-    const auto given_up = peer.out.give_up(token);
+    auto given_up = peer.out.give_up(token);
+    std::erase_if(peer.pinged, [&](const auto& ping) {
+        if (ping.second != token) return false;
+        if (std::erase(peer.pings, ping.first) > 0) given_up = Outbound::GivenUp::TakenBack;
+        return true;
+    });
     balance(peer);
     schedule(peer);
     // Its message is handled, and it waited for the answer.
@@ -162,12 +164,12 @@ Outbound::GivenUp Endpoint::give_up(std::uint64_t token) {
 // ---- time ----
 
 Time Endpoint::next_time() const {
-    const Time first = by_time_.empty() ? Time::max() : by_time_.begin()->first;
+    const Time first = by_time_.empty() ? Time::max() : by_time_.begin()->first.first;
     return waits_by_time_.empty() ? first : std::min(first, waits_by_time_.begin()->first);
 }
 
 void Endpoint::on_time(Time now) {
-    while (!by_time_.empty() && by_time_.begin()->first <= now) {
+    while (!by_time_.empty() && by_time_.begin()->first.first <= now) {
         Peer& peer = *by_time_.begin()->second;
         by_time_.erase(by_time_.begin());
         peer.scheduled = Time::max();
@@ -220,6 +222,8 @@ void Endpoint::finish_close(Time now) {
     is_closed_ = true;
     for (const auto& [name, peer] : peers_) {
         peer->owes_bye = peer->has_live_session() && peer->instance != 0;
+        peer->pings.clear();
+        peer->owes_sync = peer->owes_sync_answer = peer->owes_resolve = false;
         end_outbound(*peer, End::Closed);
         drop_waiting(*peer, closed_error(node_id_));
         if (peer->owes_bye) mark_ready(*peer);

@@ -51,10 +51,10 @@ struct Settings {
     std::chrono::milliseconds sync_after{1'000};
     std::chrono::milliseconds sync_after_at_most{10'000};
     std::chrono::milliseconds ack_after{20};
-    std::uint64_t ack_every = 32;
+    std::uint64_t ack_every = 64;
     std::chrono::microseconds sync_pace{100};         // between two peers, after an attach
     std::shared_ptr<ByteBudget> send_budget = {};     // of the process; null: one of its own, 64 MiB
-    std::shared_ptr<ByteBudget> receive_budget = {};  // likewise
+    std::shared_ptr<ByteBudget> receive_budget = {};  // likewise; at least twice the longest frame
 };
 
 // What the hub says of a name.
@@ -140,7 +140,7 @@ public:
     enum class Taken : std::uint8_t {
         Accepted,  // the name is known, the message is in the session; a token with Waits::Accepted is not settled any
                    // more
-        Waiting,   // a first contact: only a token is told how it goes. Without one it is refused (offline)
+        Waiting,   // a first contact: a token is told how it goes; without one, if it fails, an Unconfirmed event
     };
     // Errors: backpressure, offline, closed, unsupported (waiting for a peer that keeps no sessions).
     // SerializationError(too_large).
@@ -203,19 +203,25 @@ private:
 
     // The peers (endpoint_peers.cpp).
     Peer* find(std::string_view name) const;
-    Peer* find_or_add(std::string_view name);
-    bool make_place();
-    void put_away(Peer& peer);
-    void touch(Peer& peer);
+    Peer* find_or_add(std::string_view name, Time now);
+    bool make_place(Time now);
+    bool put_away(Peer& peer, Time now);
+    void touch(Peer& peer, Time now);
     void mark_ready(Peer& peer);
     void schedule(Peer& peer);
     void balance(Peer& peer);
     bool learn_instance(Peer& peer, std::uint64_t instance, Time now);
+    void forget_instance(Peer& peer, End why);
+    void become_known(Peer& peer);
     void end_outbound(Peer& peer, End why);
     void drop_inbound(Peer& peer);
+    void fail_handled_requests(Peer& peer);
     void drop_waiting(Peer& peer, const SendError& error);
+    void resend_pings(Peer& peer);
     void forget_name(Peer& peer);
     void ask_hub(Peer& peer);
+    void peer_is_here(Peer& peer, const PeerNews& news, Time now);
+    void peer_is_absent(Peer& peer, const PeerNews& news, Time now);
     void fail_first_contacts(const SendError& error);
     void peer_on_time(Peer& peer, Time now);
 
@@ -243,7 +249,7 @@ private:
     void send_owed(Peer& peer, FrameSink& sink);
     void send_counters(Peer& peer, FrameSink& sink);
     void send_sync(Peer& peer, FrameSink& sink);
-    bool send_messages(Peer& peer, FrameSink& sink, Time now);
+    bool send_messages(Peer& peer, FrameSink& sink);
     void send_message(Peer& peer, const Outbound::Next& next, FrameSink& sink);
     void send_plain_messages(Peer& peer, FrameSink& sink);
     void add_counters(Peer& peer, wire::Head& head);
@@ -256,7 +262,7 @@ private:
 
     std::unordered_map<std::string_view, std::unique_ptr<Peer>> peers_;  // keys are the peers' own names
     std::list<Peer*> by_use_;                                            // least recently used first
-    std::set<std::pair<Time, Peer*>> by_time_;                           // when each has something to do
+    std::map<std::pair<Time, std::uint64_t>, Peer*> by_time_;            // when each has something to do
     std::list<Peer*> ready_;                                             // those with frames to send
     std::map<std::string, PutAway, std::less<>> put_away_;
     std::list<std::string> put_away_order_;
@@ -265,11 +271,13 @@ private:
     std::set<std::pair<Time, std::uint64_t>> waits_by_time_;
 
     std::uint32_t last_session_number_ = 0;
+    std::uint64_t last_peer_number_ = 0;
     std::uint64_t last_ping_ = 0;
     bool is_attached_ = false;
     bool is_connecting_ = true;
     bool is_closing_ = false;
     bool is_closed_ = false;
+    std::size_t delivered_bytes_ = 0;  // what delivered messages hold of the receive budget
     std::vector<Event> events_;
     EndpointStatistics statistics_;
 };

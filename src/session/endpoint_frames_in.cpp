@@ -39,19 +39,19 @@ void Endpoint::on_frame(const wire::Frame& frame, bool is_binary, Time now) {
     if (is_closed_) return;
     if (head.type == wire::FrameType::Message && head.session.number == 0)
         return on_plain_message(head, frame.payload, is_binary);
-    Peer* const peer = find_or_add(head.from);
+    Peer* const peer = find_or_add(head.from, now);
     if (!peer) {
         ++statistics_.refused;  // no place for one more peer: its sender will repeat it
         return;
     }
-    touch(*peer);
+    touch(*peer, now);
     switch (head.type) {
         case wire::FrameType::Message:
             on_message(*peer, head, frame.payload, is_binary, now);
             break;
         case wire::FrameType::Ack:
             if (head.instance != instance_) break;
-            peer->in.confirm(head.session == peer->in.session() ? head.base : 0);
+            if (head.session == peer->in.session() && peer->in.confirm(head.base)) owe_ack(*peer, true, now);
             on_counters(*peer, head.ack, now);
             break;
         case wire::FrameType::Sync:
@@ -90,6 +90,7 @@ void Endpoint::on_plain_message(const wire::Head& head, std::string_view payload
         return;
     }
     ++statistics_.received;
+    delivered_bytes_ += bytes;
     events_.emplace_back(Deliver{{std::string(head.from), {}, 0, bytes, false}, *std::move(intent), false});
 }
 
@@ -105,9 +106,11 @@ bool Endpoint::enter_session(Peer& peer, const wire::Head& head, Time now) {
         return false;
     }
     settings_.receive_budget->give_back(peer.in.drop_early());
+    peer.has_sessions = true;
     const std::uint64_t missed = peer.in.begin(head.session, head.lost);
     if (missed > 0) {
         ++statistics_.gaps;
+        fail_handled_requests(peer);
         events_.emplace_back(Gap{peer.name, missed});
     }
     return true;
@@ -125,10 +128,9 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
         return;
     }
     peer.quiet_since = now;
-    peer.where = Peer::Where::Here;
-    peer.is_known = true;
+    become_known(peer);
     on_counters(peer, head.ack, now);
-    peer.in.confirm(head.base);
+    if (peer.in.confirm(head.base)) owe_ack(peer, true, now);
 
     switch (peer.in.judge(head.sequence)) {
         case Inbound::Verdict::Duplicate:
@@ -156,7 +158,10 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
     } else {
         message.error = intent.error().message;
     }
-    if (!settings_.receive_budget->take(message.bytes())) {
+    // What came too early leaves half of the memory to what can be delivered, and makes room again.
+    const bool is_early = head.sequence != peer.in.received() + 1;
+    ByteBudget& budget = *settings_.receive_budget;
+    if (!(is_early ? budget.take_of_half(message.bytes()) : budget.take(message.bytes()))) {
         ++statistics_.refused;  // as if it had been lost: its sender repeats it when there is room
         return;
     }
@@ -164,6 +169,7 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
         ++statistics_.received;
         deliver(peer, std::move(ready), now);
     }
+    ++peer.untold_received;
     owe_ack(peer, head.wants_ack, now);
 }
 
@@ -176,20 +182,19 @@ void Endpoint::deliver(Peer& peer, InMessage message, Time now) {
         std::optional<wire::Exception> exception;
         if (message.kind == wire::MessageKind::Reply) {
             on_reply(peer, std::move(message));
-        } else if (is_request) {
-            static_cast<void>(send_reply(peer, ref, std::unexpected(SendError(Reason::Malformed, message.error)), now));
-        } else {
+        } else if (!is_request ||
+                   !send_reply(peer, ref, std::unexpected(SendError(Reason::Malformed, message.error)), now)) {
             exception = {ref.sequence, std::string(to_string(Reason::Malformed)), shortened(message.error)};
         }
         peer.in.handled(ref.sequence, std::move(exception));
         return;
     }
+    delivered_bytes_ += bytes;
     events_.emplace_back(Deliver{std::move(ref), *std::move(message.intent), is_request});
 }
 
 void Endpoint::owe_ack(Peer& peer, bool at_once, Time now) {
-    ++peer.unacked;
-    if (at_once || peer.unacked >= settings_.ack_every) {
+    if (at_once || peer.untold_received >= settings_.ack_every || peer.untold_handled >= settings_.ack_every) {
         peer.owes_ack = true;
         mark_ready(peer);
     } else if (peer.ack_at == Time::max()) {
@@ -201,6 +206,7 @@ void Endpoint::owe_ack(Peer& peer, bool at_once, Time now) {
 
 void Endpoint::on_handled(const InboundRef& ref, bool is_request, Answer outcome, Time now) {
     settings_.receive_budget->give_back(ref.bytes);
+    delivered_bytes_ -= ref.bytes;
     if (ref.session.number == 0 || is_closed_) return;
     Peer* const peer = find(ref.from);
     if (!peer || peer->in.session() != ref.session) return;
@@ -215,6 +221,7 @@ void Endpoint::on_handled(const InboundRef& ref, bool is_request, Answer outcome
         if (auto sent = send_reply(*peer, ref, std::move(outcome), now); !sent)
             exception = {ref.sequence, std::string(to_string(sent.error().reason)), shortened(sent.error().message)};
     }
+    ++peer->untold_handled;
     if (peer->in.handled(ref.sequence, std::move(exception))) owe_ack(*peer, ref.wants_outcome || is_request, now);
     mark_ready(*peer);
     schedule(*peer);
@@ -234,14 +241,15 @@ std::expected<void, SendError> Endpoint::send_reply(Peer& peer, const InboundRef
     reply.reply_to = ref.sequence;
     reply.error = std::move(reason);
     const std::size_t bytes = reply.bytes();
-    if (bytes + 2 * (node_id_.size() + peer.name.size()) + 512 > settings_.max_frame_bytes)
-        return std::unexpected(SendError(Reason::TooLarge, "the answer of " + std::to_string(bytes) +
-                                                               " bytes is over the limit of " +
-                                                               std::to_string(settings_.max_frame_bytes)));
+    // Whoever has asked must not read this as "it has not run".
+    if (bytes + 2 * (node_id_.size() + peer.name.size()) + kHeadRoom > settings_.max_frame_bytes)
+        return std::unexpected(SendError(Reason::HandlerFailed, "the answer of " + std::to_string(bytes) +
+                                                                    " bytes is over the limit of " +
+                                                                    std::to_string(settings_.max_frame_bytes)));
     if (!peer.out.has_room(bytes, true) || !settings_.send_budget->take(bytes))
-        return std::unexpected(SendError(Reason::Backpressure, "too many answers are on their way"));
+        return std::unexpected(SendError(Reason::Unconfirmed, "it has run, but too many answers are on their way"));
     peer.counted_bytes += bytes;
-    if (peer.out.is_idle()) peer.quiet_since = now;
+    if (!peer.expects()) peer.quiet_since = now;
     peer.out.push(std::move(reply));
     return {};
 }
@@ -292,7 +300,7 @@ void Endpoint::on_counters(Peer& peer, const wire::AckFields& ack, Time now) {
         peer.owes_base = true;
         if (peer.ack_at == Time::max()) peer.ack_at = now + settings_.ack_after;
     }
-    if (!peer.out.has_sent() && peer.phase == Peer::Phase::Flowing) {
+    if (!peer.is_owed() && peer.phase == Peer::Phase::Flowing) {
         peer.sync_at = Time::max();
     } else if (peer.out.received() != received || peer.out.base() != base) {
         peer.sync_wait = settings_.sync_after;
@@ -311,7 +319,13 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
             ++statistics_.refused;
             return;
         }
-        peer.in.confirm(head.base);
+        if (peer.in.confirm(head.base)) owe_ack(peer, true, now);
+        become_known(peer);
+    } else if (head.own_instance != 0 && !learn_instance(peer, head.own_instance, now)) {
+        ++statistics_.refused;
+        return;
+    } else if (!head.wants_answer) {
+        peer.in.forget_exceptions();  // an answer without a session: it has ended there, and nobody waits
     }
     peer.quiet_since = now;
     peer.where = Peer::Where::Here;
@@ -323,7 +337,7 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
         peer.sync_wait = settings_.sync_after;
         peer.owes_sync = false;
         if (peer.out.has_session()) peer.out.rewind();
-        peer.sync_at = peer.out.has_sent() ? now + peer.sync_wait : Time::max();
+        peer.sync_at = !peer.is_owed() ? Time::max() : now + peer.sync_wait;
     }
     if (head.wants_answer) peer.owes_sync_answer = true;
 }
@@ -340,12 +354,9 @@ void Endpoint::on_reset(Peer& peer, const wire::Head& head, Time now) {
 void Endpoint::on_bye(Peer& peer, const wire::Head& head, Time now) {
     if (head.instance != instance_ || head.own_instance == 0 || head.own_instance != peer.instance) return;
     on_counters(peer, head.ack, now);
-    end_outbound(peer, End::PeerClosed);
-    drop_inbound(peer);
-    peer.past.add(peer.instance);
-    peer.instance = 0;
+    forget_instance(peer, End::PeerClosed);
     forget_name(peer);
-    if (!peer.out.is_idle()) ask_hub(peer);  // perhaps another of that name is there
+    if (peer.expects()) ask_hub(peer);  // perhaps another of that name is there
 }
 
 void Endpoint::on_pong(Peer& peer, const wire::Head& head) {

@@ -38,8 +38,11 @@ bool Endpoint::pump_peer(Peer& peer, FrameSink& sink, Time now) {
         if (!peer.has_sessions) {
             send_plain_messages(peer, sink);
         } else if (peer.instance != 0 && peer.phase == Peer::Phase::Flowing) {
-            has_more = send_messages(peer, sink, now);
+            has_more = send_messages(peer, sink);
         }
+        // Whatever keeps messages back, one day somebody has to ask: the news that lets them go may have been lost.
+        if (peer.has_sessions && peer.instance != 0 && peer.is_owed() && peer.sync_at == Time::max())
+            peer.sync_at = now + peer.sync_wait;
     }
     if (peer.owes_ack && peer.instance != 0) send_counters(peer, sink);  // no message has carried them
     peer.owes_ack = false;
@@ -107,6 +110,8 @@ void Endpoint::send_sync(Peer& peer, FrameSink& sink) {
         head.is_opening = peer.out.is_opening();
         if (head.is_opening) head.lost = peer.out.lost();
         peer.owes_base = false;
+    } else {
+        head.own_instance = instance_;  // who has put us away could not answer otherwise
     }
     head.wants_answer = asks;
     add_counters(peer, head);
@@ -115,13 +120,12 @@ void Endpoint::send_sync(Peer& peer, FrameSink& sink) {
     if (asks && peer.phase == Peer::Phase::NeedsSync) peer.phase = Peer::Phase::Syncing;
 }
 
-bool Endpoint::send_messages(Peer& peer, FrameSink& sink, Time now) {
+bool Endpoint::send_messages(Peer& peer, FrameSink& sink) {
     if (!peer.out.has_session() && peer.out.has_waiting()) peer.out.begin({instance_, ++last_session_number_});
     int sent = 0;
     while (peer.out.has_next()) {
         if (!sink.has_room() || sent == kMaxPerTurn) return true;
         send_message(peer, peer.out.take_next(), sink);
-        if (peer.sync_at == Time::max()) peer.sync_at = now + peer.sync_wait;
         ++sent;
     }
     return false;
@@ -142,7 +146,7 @@ void Endpoint::send_message(Peer& peer, const Outbound::Next& next, FrameSink& s
     head.error = message.error;
     // The first one's counters end the opening; whoever waits is not kept waiting.
     head.wants_ack = message.token != 0 || (head.is_opening && next.sequence == 1);
-    if (peer.unacked > 0) add_counters(peer, head);
+    if (peer.has_untold() && !peer.in.has_exceptions()) add_counters(peer, head);
     if (message.kind == wire::MessageKind::Request && message.token != 0)
         peer.requests[{head.session.number, next.sequence}] = message.token;
     sink.send(head, message.intent.payload_text());
@@ -173,7 +177,7 @@ void Endpoint::send_plain_messages(Peer& peer, FrameSink& sink) {
 void Endpoint::add_counters(Peer& peer, wire::Head& head) {
     peer.owes_ack = false;
     peer.ack_at = Time::max();
-    peer.unacked = 0;
+    peer.untold_received = peer.untold_handled = 0;
     if (peer.in.has_session()) head.ack = peer.in.counters(may_receive_more());
 }
 

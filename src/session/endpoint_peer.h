@@ -8,6 +8,9 @@
 
 namespace nyamesh::session {
 
+// The most a message's head takes beside the names in it (docs/protocol.md; counters with failures go by themselves).
+inline constexpr std::size_t kHeadRoom = 768;
+
 // Lives of a peer that are over: frames of theirs that come late are ignored.
 class PastInstances {
 public:
@@ -18,6 +21,7 @@ public:
         if (past_.size() == kMax) past_.erase(past_.begin());
         past_.push_back(instance);
     }
+    bool empty() const noexcept { return past_.empty(); }
     bool contains(std::uint64_t instance) const {
         return std::find(past_.begin(), past_.end(), instance) != past_.end();
     }
@@ -35,6 +39,7 @@ struct Endpoint::Peer {
     static constexpr std::size_t kMaxPings = 64;
 
     const std::string name;
+    std::uint64_t number = 0;  // in the order in which they came: an order that does not depend on addresses
     Outbound out;
     Inbound in;
     std::uint64_t instance = 0;  // 0: not known
@@ -45,13 +50,16 @@ struct Endpoint::Peer {
     bool has_sessions = true;
     bool is_held = false;  // the hub asks for patience
 
+    Time used_at{};
     Time quiet_since{};  // nothing heard since, with something owed to us
     Time away_since{};
     Time sync_at = Time::max();
     Time ack_at = Time::max();
     Time resolve_at = Time::max();
     std::chrono::milliseconds sync_wait{0};
-    std::uint64_t unacked = 0;  // messages that came in since our last counters
+    // Messages that came in, and whose handlers returned, since our last counters.
+    std::uint64_t untold_received = 0;
+    std::uint64_t untold_handled = 0;
 
     // What is owed to the peer, or to the hub about it.
     bool owes_ack = false;
@@ -73,10 +81,14 @@ struct Endpoint::Peer {
     bool is_ready = false;
     Time scheduled = Time::max();
 
+    bool has_untold() const noexcept { return untold_received > 0 || untold_handled > 0; }
     bool has_live_session() const noexcept { return out.has_session() || in.has_session(); }
+    // The peer still has to confirm something: messages, or that it knows of failures.
+    bool is_owed() const noexcept { return !out.is_idle() || in.has_exceptions(); }
+    // Something of ours is on its way, or an answer to it: not for ever.
+    bool expects() const noexcept { return !out.is_idle() || !requests.empty() || !pinged.empty(); }
     bool is_idle() const noexcept {
-        return out.is_idle() && in.is_idle() && requests.empty() && pinged.empty() && !is_ready && !owes_ack &&
-               ack_at == Time::max();
+        return !expects() && in.is_idle() && !is_ready && !owes_ack && ack_at == Time::max();
     }
 };
 
@@ -87,10 +99,11 @@ struct Endpoint::Wait {
 };
 
 struct Endpoint::PutAway {
-    wire::SessionId session;
-    std::uint64_t handled = 0;
+    Inbound::Rest in;
+    std::vector<wire::LostSession> lost;
     std::uint64_t instance = 0;
     PastInstances past;
+    Time used_at{};
     std::list<std::string>::iterator order;
 };
 

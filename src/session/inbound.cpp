@@ -7,6 +7,15 @@
 
 namespace nyamesh::session {
 
+namespace {
+
+// What it takes in a head, at most: each byte of the text may become an escape.
+std::size_t text_size(const wire::Exception& exception) {
+    return 32 + exception.reason.size() + 6 * exception.message.size();
+}
+
+}  // namespace
+
 std::size_t InMessage::bytes() const noexcept {
     return (intent ? intent->name().size() + intent->payload_text().size() : error.size()) + 64;
 }
@@ -18,6 +27,8 @@ std::uint64_t Inbound::begin(const wire::SessionId& session, const std::vector<w
         ended_[session_.number] = received_;
         if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin());
     }
+    // A sum (number 0) grows until the sender knows that it has been told; one that is missing begins anew.
+    if (lost.empty() || lost.front().number != 0) ended_.erase(0);
     std::uint64_t missed = 0;
     for (const wire::LostSession& ended : lost) {
         const auto known = ended_.find(ended.number);
@@ -34,10 +45,17 @@ std::uint64_t Inbound::begin(const wire::SessionId& session, const std::vector<w
     return missed;
 }
 
-void Inbound::restore(const wire::SessionId& session, std::uint64_t handled) {
-    session_ = session;
-    received_ = handled_ = handled;
-    credit_ = handled;
+Inbound::Rest Inbound::rest() const {
+    Rest rest{session_, handled_, {}};
+    for (const auto& [number, received] : ended_) rest.ended.push_back({number, received});
+    return rest;
+}
+
+void Inbound::restore(const Rest& rest) {
+    session_ = rest.session;
+    received_ = handled_ = rest.handled;
+    credit_ = rest.handled + kWindow;  // what the sender may have been told before
+    for (const wire::LostSession& ended : rest.ended) ended_[ended.number] = ended.last;
 }
 
 Inbound::Verdict Inbound::judge(std::uint64_t sequence) const noexcept {
@@ -84,9 +102,11 @@ bool Inbound::handled(std::uint64_t sequence, std::optional<wire::Exception> exc
     return true;
 }
 
-void Inbound::confirm(std::uint64_t base) {
+bool Inbound::confirm(std::uint64_t base) {
+    const std::size_t before = exceptions_.size();
     while (!exceptions_.empty() && exceptions_.front().sequence < base && exceptions_.front().sequence <= handled_)
         exceptions_.pop_front();
+    return exceptions_.size() < before && !exceptions_.empty();
 }
 
 std::size_t Inbound::drop_early() {
@@ -97,8 +117,15 @@ std::size_t Inbound::drop_early() {
 wire::AckFields Inbound::counters(bool may_grow) {
     if (may_grow && exceptions_.size() < kMaxExceptions) credit_ = std::max(credit_, handled_ + kWindow);
     wire::AckFields ack{session_, received_, handled_, std::max(credit_, received_), {}};
+    std::size_t bytes = 0;
     for (const wire::Exception& exception : exceptions_) {
-        if (exception.sequence <= handled_) ack.exceptions.push_back(exception);
+        if (exception.sequence > handled_) break;
+        bytes += text_size(exception);
+        if (bytes > kMaxExceptionBytes && !ack.exceptions.empty()) {
+            ack.handled = exception.sequence - 1;
+            break;
+        }
+        ack.exceptions.push_back(exception);
     }
     return ack;
 }

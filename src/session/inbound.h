@@ -42,16 +42,26 @@ public:
     // How many messages beyond the handled ones a sender may send, and failures kept until the sender knows them.
     static constexpr std::uint64_t kWindow = 1024;
     static constexpr std::size_t kMaxExceptions = 1024;
+    // Of a head, failures take this much; what does not fit is told once these are confirmed.
+    static constexpr std::size_t kMaxExceptionBytes = 4096;
     // Ended sessions of the same peer whose counters are remembered, to tell how much of them was missed.
-    static constexpr std::size_t kMaxEnded = 8;
+    static constexpr std::size_t kMaxEnded = 16;
+
+    // What is left of a session that is put away, fully handled.
+    struct Rest {
+        wire::SessionId session;
+        std::uint64_t handled = 0;
+        std::vector<wire::LostSession> ended;  // earlier ones, and how far each got
+    };
 
     const wire::SessionId& session() const noexcept { return session_; }
     bool has_session() const noexcept { return session_.number != 0; }
     // Begins a session (the one before is over), which opens with what the sender knows to be lost. Returns how many
     // messages of earlier sessions are missing here.
     std::uint64_t begin(const wire::SessionId& session, const std::vector<wire::LostSession>& lost);
-    // A session that was put away, fully handled, goes on.
-    void restore(const wire::SessionId& session, std::uint64_t handled);
+    Rest rest() const;
+    // A session that was put away goes on.
+    void restore(const Rest& rest);
 
     enum class Verdict : std::uint8_t { Taken, Duplicate, OutsideWindow };
     Verdict judge(std::uint64_t sequence) const noexcept;
@@ -59,8 +69,8 @@ public:
     std::vector<InMessage> accept(InMessage message);
     // The handlers of that one have returned. An exception says how, if that is worth telling. True: `handled` moved.
     bool handled(std::uint64_t sequence, std::optional<wire::Exception> exception);
-    // The sender knows of all failures below.
-    void confirm(std::uint64_t base);
+    // The sender knows of all failures below. True: now there is room to tell it of others.
+    bool confirm(std::uint64_t base);
 
     std::uint64_t received() const noexcept { return received_; }
     std::uint64_t handled() const noexcept { return handled_; }
@@ -68,8 +78,12 @@ public:
     std::size_t early_bytes() const noexcept { return early_bytes_; }
     // Gives up what is held back: it counts as never received.
     std::size_t drop_early();
-    // What the sender is told. With `may_grow` false the credit stays as it is.
+    // What the sender is told. With `may_grow` false the credit stays as it is. While there is more to tell of failures
+    // than a head takes, `handled` stops short of the first that is left out: beyond it all would seem well.
     wire::AckFields counters(bool may_grow);
+    // Failures make these counters too large for a message that may itself be as large as a frame can be.
+    bool has_exceptions() const noexcept { return !exceptions_.empty(); }
+    void forget_exceptions() noexcept { exceptions_.clear(); }
 
 private:
     wire::SessionId session_;

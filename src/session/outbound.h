@@ -20,6 +20,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nyamesh::session {
@@ -71,6 +72,7 @@ public:
     std::size_t buffered_bytes() const noexcept { return bytes_; }
     std::size_t buffered_messages() const noexcept { return sent_.size() + waiting_.size(); }
     const std::vector<wire::LostSession>& lost() const noexcept { return lost_; }
+    void restore_lost(std::vector<wire::LostSession> lost) { lost_ = std::move(lost); }
 
     // What to put on the wire next: first what is sent again, then what is new and within the credit. Null: nothing.
     // The pointer is valid until the next call.

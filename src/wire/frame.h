@@ -110,7 +110,7 @@ struct Head {
     std::string_view error;          // "e": of a reply that is an error: the reason. Of Refused, Unbound: likewise
     bool wants_ack = false;          // "w": do not wait with the counters
     bool wants_answer = false;       // "y": of Sync
-    std::uint64_t own_instance = 0;  // "fi": of Reset and Bye: the instance that speaks
+    std::uint64_t own_instance = 0;  // "fi": of Reset, Bye, Sync without "s": the instance that speaks
     AckFields ack;                   // "a", "r", "h", "c", "x"
 
     // Between client and hub.

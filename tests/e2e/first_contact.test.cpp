@@ -1,49 +1,14 @@
 // Nodes of two processes (two buses with connections of their own) talk by name through a hub, on real sockets.
-#include <nyamesh/hub.h>
-#include <nyamesh/p2p_box.h>
+#include "meeting.h"
 
 #include "transport/websocket/websocket_transport.h"
 
-#include <doctest/doctest.h>
-
-#include <future>
-#include <mutex>
-#include <string>
+#include <atomic>
 #include <vector>
 
 using namespace nyamesh;
+using namespace nyamesh::testing;
 using namespace std::chrono_literals;
-
-namespace {
-
-struct Meeting {
-    std::unique_ptr<Hub> hub = Hub::start({.listen = {"127.0.0.1:0"}}).value();
-
-    P2PBoxOptions options(const std::shared_ptr<MessageBus>& bus, std::string key = "secret") const {
-        P2PBoxOptions made;
-        made.bus = bus;
-        made.url = hub->url();
-        made.key = std::move(key);
-        return made;
-    }
-    P2PBox open(const std::shared_ptr<MessageBus>& bus, std::string_view id) const {
-        return P2PBox::open(id, TransportKind::WebSocket, options(bus)).value();
-    }
-};
-
-void wait_connected(P2PBox& box) {
-    std::promise<void> connected;
-    std::once_flag once;
-    auto news = box.on_state([&](const StateChange& change) {
-        if (change.state == ConnectionState::Connected) std::call_once(once, [&] { connected.set_value(); });
-    });
-    REQUIRE(news.has_value());
-    if (box.state() == ConnectionState::Connected) std::call_once(once, [&] { connected.set_value(); });
-    connected.get_future().wait();
-    news->off();
-}
-
-}  // namespace
 
 TEST_CASE_FIXTURE(Meeting, "a node is reached by its name, in another process, both ways") {
     const auto here = MessageBus::create();
@@ -59,7 +24,7 @@ TEST_CASE_FIXTURE(Meeting, "a node is reached by its name, in another process, b
     CHECK(alice.on("chat.reply", [&](const IntentBox& intent, std::string_view from) {
         answered.set_value(std::string(from) + ": " + intent.payload()["text"].as_string());
     }));
-    wait_connected(bob);
+    wait_for(bob);
     CHECK(alice.send("bob", IntentBox("chat.message", nya::Json{{"text", "hi"}})));
     CHECK(heard.get_future().get() == "alice: hi");
     CHECK(answered.get_future().get() == "bob: hello");
@@ -73,7 +38,7 @@ TEST_CASE_FIXTURE(Meeting, "a request is answered over the wire; nobody of that 
     CHECK(bob.on("add", [](const IntentBox& intent, std::string_view) {
         return nya::Json(intent.payload()["a"].as_integer() + intent.payload()["b"].as_integer());
     }));
-    wait_connected(bob);
+    wait_for(bob);
     const auto sum = alice.request("bob", IntentBox("add", nya::Json{{"a", 1}, {"b", 2}}));
     REQUIRE(sum.has_value());
     CHECK(*sum == nya::Json(3));
@@ -99,7 +64,7 @@ TEST_CASE_FIXTURE(Meeting, "what was sent while the cable was out arrives, once 
         heard.push_back(intent.payload().as_integer());
         if (heard.size() == kMessages) all.set_value();
     }));
-    wait_connected(bob);
+    wait_for(bob);
     for (int i = 0; i < kMessages; ++i) {
         if (i == 100) dynamic_cast<WebSocketTransport&>(alice.transport()).cut();
         if (i == 200) dynamic_cast<WebSocketTransport&>(bob.transport()).cut();
@@ -107,4 +72,75 @@ TEST_CASE_FIXTURE(Meeting, "what was sent while the cable was out arrives, once 
     }
     all.get_future().wait();
     for (int i = 0; i < kMessages; ++i) CHECK(heard[static_cast<std::size_t>(i)] == i);
+}
+
+TEST_CASE_FIXTURE(Meeting, "a name has one owner: another key is refused, and says whose fault it is") {
+    const auto here = MessageBus::create();
+    const auto there = MessageBus::create();
+    auto alice = open(here, "alice");
+    wait_for(alice);
+    auto thief = P2PBox::open("alice", TransportKind::WebSocket, options(there, "another key")).value();
+    Once<std::string> told;
+    CHECK(thief.on_state([&](const StateChange& change) {
+        if (change.state != ConnectionState::Connected) told.set(change.problem);
+    }));
+    CHECK(told.get().contains("alice"));
+    const auto sent = thief.send("bob", IntentBox("n", 1));
+    REQUIRE_FALSE(sent.has_value());
+    CHECK(sent.error().reason == SendError::Reason::NameTaken);
+}
+
+TEST_CASE("without a hub a first contact says so, with the address") {
+    P2PBoxOptions options;
+    options.bus = MessageBus::create();
+    options.url = "ws://127.0.0.1:1";
+    options.key = "secret";
+    auto alice = P2PBox::open("alice", TransportKind::WebSocket, options).value();
+    const auto sent = alice.send("bob", IntentBox("n", 1));
+    REQUIRE_FALSE(sent.has_value());
+    CHECK(sent.error().reason == SendError::Reason::Offline);
+    CHECK(sent.error().message.contains("ws://127.0.0.1:1"));
+}
+
+TEST_CASE("an address that is none is refused when the node is opened") {
+    P2PBoxOptions options;
+    options.bus = MessageBus::create();
+    options.url = "http://localhost";
+    const auto box = P2PBox::open("alice", TransportKind::WebSocket, options);
+    REQUIRE_FALSE(box.has_value());
+    CHECK(box.error().message.contains("http://localhost"));
+    CHECK_FALSE(options.bus->has_node("alice"));
+}
+
+TEST_CASE_FIXTURE(Meeting, "close waits until what was sent has been received") {
+    const auto here = MessageBus::create();
+    const auto there = MessageBus::create();
+    auto bob = open(there, "bob");
+    std::atomic<int> heard = 0;
+    Once<bool> all;
+    CHECK(bob.on("n", [&](const IntentBox&, std::string_view) {
+        if (++heard == 1000) all.set(true);
+    }));
+    wait_for(bob);
+    {
+        auto alice = open(here, "alice");
+        for (int i = 0; i < 1000; ++i) CHECK(alice.send("bob", IntentBox("n", i)));
+    }
+    CHECK(all.get());
+    // The name is free again at once, for anybody.
+    auto alice = P2PBox::open("alice", TransportKind::WebSocket, options(here, "another key")).value();
+    wait_for(alice);
+}
+
+TEST_CASE_FIXTURE(Meeting, "a peer that has closed: what it has not handled is told") {
+    const auto here = MessageBus::create();
+    const auto there = MessageBus::create();
+    auto alice = open(here, "alice");
+    auto bob = std::make_unique<P2PBox>(open(there, "bob"));
+    wait_for(*bob);
+    CHECK(alice.send("bob", IntentBox("n", 1), {Wait::Delivered}));
+    bob = nullptr;
+    const auto sent = alice.send("bob", IntentBox("n", 2), {Wait::Handled, 5s});
+    REQUIRE_FALSE(sent.has_value());
+    CHECK(sent.error().kind == SendError::Kind::NodeNotFound);
 }

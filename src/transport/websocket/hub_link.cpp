@@ -187,7 +187,7 @@ void HubLink::on_closed(const net::WebSocketEnd& end) {
             is_unauthorized(end.code) ? Reason::Unauthorized : Reason::Offline,
             "the hub " + url_text_ + " closed the connection for good (" + std::to_string(end.code) + "): " + words,
             is_unauthorized(end.code) ? "Give the node a valid token" : "");
-        if (!may_renew || pause_ > options_.first_pause) return fail(why);
+        if (!may_renew || std::exchange(has_renewed_, true)) return fail(why);
         renew_token();
     }
     std::string what = words.empty() ? "it closed the connection" : words;
@@ -196,6 +196,9 @@ void HubLink::on_closed(const net::WebSocketEnd& end) {
 }
 
 void HubLink::lost(const SendError& why) {
+    // A hub that greets and dies at once is not to be called on ten times a second.
+    const bool has_proven = is_welcome_ && loop_->clock()->now() - welcomed_ >= options_.proven_after;
+    if (has_proven) pause_ = options_.first_pause;
     is_welcome_ = false;
     failure_ = why;
     for (auto& [name, tell] : std::exchange(lists_, {})) tell(std::unexpected(why));
@@ -312,7 +315,8 @@ void HubLink::on_welcome(const wire::Head& head) {
         socket_->set_heartbeat(std::chrono::milliseconds(head.heartbeat_ms), std::chrono::milliseconds(head.dead_ms));
     }
     if (std::exchange(is_welcome_, true)) return;  // the answer to a fresh token
-    pause_ = options_.first_pause;
+    welcomed_ = loop_->clock()->now();
+    has_renewed_ = false;
     for (auto& [name, member] : members_) bind(member);
     for (const auto& [prefix, tell] : lists_) {
         wire::Head list;

@@ -52,8 +52,9 @@ struct LinkOptions {
     std::string token;  // may be empty
     // Asks for a fresh token; `use` is called on the loop's thread, or never. May be empty.
     std::function<void(std::function<void(std::string)> use)> renew_token;
-    std::chrono::milliseconds first_pause{250};  // of the backoff: at most this, doubled each time…
+    std::chrono::milliseconds first_pause{100};  // of the backoff: at most this, doubled each time…
     std::chrono::milliseconds longest_pause{10'000};
+    std::chrono::seconds proven_after{10};  // …until a connection has lived this long
 };
 
 struct LinkStatistics {
@@ -131,11 +132,13 @@ private:
     std::unique_ptr<net::WebSocket> socket_;
     bool is_welcome_ = false;
     bool has_failed_ = false;
-    bool is_ending_ = false;  // without nodes: closing
+    bool has_renewed_ = false;  // since the last welcome, because a token was refused
+    bool is_ending_ = false;    // without nodes: closing
     SendError failure_;
     std::size_t max_frame_bytes_;
     std::chrono::milliseconds pause_;
     net::Loop::TimerId timer_ = 0;
+    nya::Clock::time_point welcomed_{};
 
     Members members_;
     std::vector<std::shared_ptr<LinkedNode>> ready_;
