@@ -161,11 +161,15 @@ void Words::add_talk() {
     c->add_option("intent", send.intent, "what it is called")->required();
     c->add_option("payload", send.payload, "JSON, or a text ({})");
     add_node_options(*c, send.node, "--from");
-    static const std::map<std::string, nyamesh::Wait> kWaits = {{"accepted", nyamesh::Wait::Accepted},
-                                                                {"delivered", nyamesh::Wait::Delivered},
-                                                                {"handled", nyamesh::Wait::Handled}};
-    c->add_option("--wait", send.wait, "until it is accepted, delivered or handled (delivered)")
-        ->transform(CLI::CheckedTransformer(kWaits, CLI::ignore_case));
+    c->add_option_function<std::string>(
+         "--wait",
+         [this](const std::string& word) {
+             send.wait = word == "accepted"  ? nyamesh::Wait::Accepted
+                         : word == "handled" ? nyamesh::Wait::Handled
+                                             : nyamesh::Wait::Delivered;
+         },
+         "until it is accepted, delivered or handled (delivered)")
+        ->check(CLI::IsMember({"accepted", "delivered", "handled"}));
 
     c = add("request", "ask a node, and print its answer",
             "  nyamesh request calculator add '[2,3]'\n"
@@ -304,18 +308,42 @@ std::string bash_completion(const CLI::App& app) {
            "complete -F _nyamesh nyamesh\n";
 }
 
-Said complaint(const Words& words, const CLI::ParseError& error, int argc, const char* const* argv) {
-    std::string text = std::string("nyamesh: ") + error.what() + "\n";
-    if (words.app.get_subcommands().empty() && argc > 1) {
-        std::vector<std::string> names;
-        for (const CLI::App* command : words.app.get_subcommands([](const CLI::App*) { return true; }))
-            names.push_back(command->get_name());
-        const std::vector<std::string_view> known(names.begin(), names.end());
-        const std::string_view near = nearest(argv[1], known);
-        text = "nyamesh: no command '" + std::string(argv[1]) + "'";
-        text += near.empty() ? "\n" : "; did you mean '" + std::string(near) + "'?\n";
+// The first option that the command does not have, if that is what is wrong.
+std::string unknown_option(const CLI::App& command, int argc, const char* const* argv) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : command.get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
     }
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    for (int i = 2; i < argc; ++i) {
+        const std::string_view word = std::string_view(argv[i]).substr(0, std::string_view(argv[i]).find('='));
+        if (word == "--") break;
+        if (!word.starts_with("--") || std::find(known.begin(), known.end(), word) != known.end()) continue;
+        const std::string_view near = nearest(word, known);
+        return "no option '" + std::string(word) + "'" +
+               (near.empty() ? "" : "; did you mean '" + std::string(near) + "'?");
+    }
+    return {};
+}
+
+std::string unknown_command(const CLI::App& app, std::string_view word) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(command->get_name());
+    const std::string_view near = nearest(word, std::vector<std::string_view>(names.begin(), names.end()));
+    return "no command '" + std::string(word) + "'" +
+           (near.empty() ? "" : "; did you mean '" + std::string(near) + "'?");
+}
+
+Said complaint(const Words& words, const CLI::ParseError& error, int argc, const char* const* argv) {
+    std::string what = error.what();
     const auto chosen = words.app.get_subcommands();
+    if (!chosen.empty()) {
+        if (std::string option = unknown_option(*chosen.front(), argc, argv); !option.empty()) what = std::move(option);
+    } else if (argc > 1) {
+        what = unknown_command(words.app, argv[1]);
+    }
+    std::string text = "nyamesh: " + what + "\n";
     text += "try  nyamesh " + (chosen.empty() ? std::string() : chosen.front()->get_name() + " ") + "--help\n";
     return {std::move(text), kUsage};
 }

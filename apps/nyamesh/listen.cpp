@@ -10,6 +10,7 @@
 #include <atomic>
 #include <mutex>
 #include <set>
+#include <utility>
 
 namespace tool {
 
@@ -22,7 +23,9 @@ struct Listener {
     nya::Json answer;
     std::uint64_t heard = 0;
     std::atomic<bool> is_done = false;
+    std::atomic<bool> has_failed = false;
     std::mutex mutex;
+    nyamesh::ConnectionState state = nyamesh::ConnectionState::Connecting;
     std::set<std::string, std::less<>> names;
 
     void listen_to(nyamesh::P2PBox& box, std::string_view name) {
@@ -31,6 +34,22 @@ struct Listener {
             if (names.size() >= kMaxNames || !names.emplace(name).second) return;
         }
         static_cast<void>(box.on(name, [this](const nyamesh::Arrival& arrival) { hear(arrival); }));
+    }
+
+    void tell_state(const nyamesh::P2PBox& box, nyamesh::ConnectionState now, const std::string& problem) {
+        {
+            const std::lock_guard lock(mutex);
+            if (std::exchange(state, now) == now) return;
+        }
+        if (command.node.is_json) {
+            put_json(nya::Json{{"state", to_string(now)}, {"problem", problem}});
+        } else {
+            complain("'" + std::string(box.node_id()) + "' is " + std::string(to_string(now)) +
+                     (problem.empty() ? "" : ": " + printable(problem)));
+        }
+        if (now != nyamesh::ConnectionState::Failed) return;
+        has_failed = true;
+        ask_to_stop();
     }
 
     void hear(const nyamesh::Arrival& arrival) {
@@ -70,19 +89,10 @@ int run_listen(const ListenCommand& command) {
             if (event.step == nyamesh::TraceEvent::Step::Arrived) listener.listen_to(*box, event.intent.name());
         });
     }
-    std::atomic<bool> has_failed = false;
-    static_cast<void>(box->on_state([&](const nyamesh::StateChange& change) {
-        const std::string text =
-            std::string(to_string(change.state)) + (change.problem.empty() ? "" : ": " + printable(change.problem));
-        if (is_json) {
-            put_json(nya::Json{{"state", to_string(change.state)}, {"problem", change.problem}});
-        } else {
-            complain("'" + std::string(box->node_id()) + "' is " + text);
-        }
-        if (change.state != nyamesh::ConnectionState::Failed) return;
-        has_failed = true;
-        ask_to_stop();
-    }));
+    static_cast<void>(box->on_state(
+        [&](const nyamesh::StateChange& change) { listener.tell_state(*box, change.state, change.problem); }));
+    // It may have been connected before we could ask to be told.
+    if (box->state() == nyamesh::ConnectionState::Connected) listener.tell_state(*box, box->state(), {});
     static_cast<void>(box->on_gap([&](const nyamesh::MissedIntents& gap) {
         if (is_json) {
             put_json(nya::Json{{"from", gap.from}, {"missed", gap.missed}});
@@ -93,7 +103,7 @@ int run_listen(const ListenCommand& command) {
     wait_for_signal();
     box->close();
     box->bus()->set_trace({});
-    return has_failed ? kFailed : kOk;
+    return listener.has_failed ? kFailed : kOk;
 }
 
 }  // namespace tool

@@ -9,10 +9,10 @@
 
 namespace tool {
 
-// The one with the fewest edits between, if they are few for its length; else nothing.
+// The one with the fewest edits between, if they are few for their length; else nothing.
 inline std::string_view nearest(std::string_view word, std::span<const std::string_view> words) {
     std::string_view best;
-    std::size_t fewest = std::max<std::size_t>(1, word.size() / 3) + 1;
+    std::size_t fewest = word.size();
     for (const std::string_view candidate : words) {
         std::vector<std::size_t> row(candidate.size() + 1);
         for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
@@ -24,7 +24,8 @@ inline std::string_view nearest(std::string_view word, std::span<const std::stri
                 row[j + 1] = std::min({replaced, corner + 1, row[j] + 1});
             }
         }
-        if (row.back() < fewest) {
+        const std::size_t limit = std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
+        if (row.back() < fewest && row.back() <= limit) {
             fewest = row.back();
             best = candidate;
         }
