@@ -30,11 +30,11 @@ class KilledClient(SystemTest):
         hub, url = self.start_hub()
         cable = DeadCable(int(url.rsplit(":", 1)[1]))
         self.addCleanup(cable.close)
-        bob = self.listen("bob", cable.url)
+        bob = self.listen("bob", cable.url, "--key", "ours")  # keys are kept by address, and this one has two
         cable.is_dead.set()
         bob.kill()
         began = time.monotonic()
-        again = self.listen("bob", url)
+        again = self.listen("bob", url, "--key", "ours")
         self.tell_time(began)
         self.assertEqual(self.run_command("send", "bob", "hello", url=url)[0], 0)
         self.assertEqual(again.wait_json(lambda told: "intent" in told)["intent"], "hello")
