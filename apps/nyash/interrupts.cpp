@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <mutex>
 #include <thread>
 
@@ -47,6 +48,8 @@ public:
     bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, time_point deadline,
                     const std::function<bool()>& ready) override {
         std::call_once(is_started_, [] { std::thread(wake_when_raised).detach(); });
+        // Who reads a program that waits, through a pipe perhaps, sees what it has printed so far.
+        if (!ready()) std::fflush(stdout);
         return system_->wait_until(lock, changed, deadline, ready);
     }
 

@@ -170,7 +170,8 @@ public:
 
     // Leaves the bus and the wire; see LocalNode::close(). Sends answer BusError(closed) from then on. Outside any
     // handler it waits, `linger` at most, until what was sent has been received; what has not been by then is
-    // counted and traced as unconfirmed. Idempotent.
+    // counted and traced as unconfirmed. Idempotent; called again outside a handler it waits for what a close inside
+    // one has left under way.
     void close();
 
 private:

@@ -59,7 +59,7 @@ public:
     // The node is about to leave the bus: from now on nothing is delivered, and what its queue drops was not handled.
     virtual void begin_close() {}
     // Ends the node's presence on this wire. Outside any handler it may wait, for a bounded time, until what has been
-    // accepted is received by its target. Idempotent. Any thread.
+    // accepted is received by its target, also if it was called inside one before. Idempotent. Any thread.
     virtual void close() = 0;
 };
 

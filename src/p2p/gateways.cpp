@@ -22,7 +22,16 @@ std::map<const MessageBus*, std::weak_ptr<Gateways>>& all() {
 std::atomic<int> Gateways::count_{0};
 
 void Gateway::stop() {
-    gateways_->stop(*this);
+    const auto fresh = gateways_->take_back(*this);
+    std::vector<std::shared_ptr<WebSocketTransport>> closing;
+    {
+        const nya::Lock lock(mutex_);
+        taken_back_.insert(taken_back_.end(), fresh.begin(), fresh.end());
+        closing = taken_back_;
+    }
+    for (const auto& transport : closing) transport->begin_close();
+    for (const auto& transport : closing) transport->close();
+    if (!fresh.empty()) gateways_->lend_to_all();  // the next one's turn
 }
 
 std::shared_ptr<Gateways> Gateways::find(const std::shared_ptr<MessageBus>& bus) {
@@ -105,23 +114,22 @@ void Gateways::node_closed(std::string_view id) {
     lent->close();
 }
 
-void Gateways::stop(const Gateway& gateway) {
-    std::map<std::string, std::shared_ptr<WebSocketTransport>, std::less<>> taken_back;
-    bool has_next = false;
+std::vector<std::shared_ptr<WebSocketTransport>> Gateways::take_back(const Gateway& gateway) {
+    std::vector<std::shared_ptr<WebSocketTransport>> taken_back;
     {
         const nya::Lock lock(mutex_);
         const auto place = std::find_if(gateways_.begin(), gateways_.end(),
                                         [&](const auto& entry) { return entry.first == &gateway; });
-        if (place == gateways_.end()) return;
+        if (place == gateways_.end()) return {};
         const bool has_lent = place == gateways_.begin();
         gateways_.erase(place);
-        has_next = has_lent && !gateways_.empty();
-        if (has_lent) taken_back.swap(lent_);
+        if (has_lent) {
+            for (auto& [id, transport] : lent_) taken_back.push_back(std::move(transport));
+            lent_.clear();
+        }
     }
     count_.fetch_sub(1);
-    for (const auto& [id, transport] : taken_back) transport->begin_close();
-    for (const auto& [id, transport] : taken_back) transport->close();
-    if (has_next) lend_to_all();
+    return taken_back;
 }
 
 }  // namespace nyamesh::p2p

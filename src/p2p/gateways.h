@@ -33,10 +33,13 @@ public:
     ~Gateway() { stop(); }
     Gateway(const Gateway&) = delete;
     Gateway& operator=(const Gateway&) = delete;
+    // Twice is fine: what a stop inside a handler has left under way, one outside waits for.
     void stop();
 
 private:
     const std::shared_ptr<Gateways> gateways_;
+    nya::Mutex mutex_;
+    std::vector<std::shared_ptr<WebSocketTransport>> taken_back_ NYA_GUARDED_BY(mutex_);
 };
 
 // The gateways of one bus, and what its in-process nodes have borrowed.
@@ -61,7 +64,8 @@ public:
 private:
     friend class Gateway;
     Gateways(const std::shared_ptr<MessageBus>& bus, Receiver receiver) : bus_(bus), receiver_(receiver) {}
-    void stop(const Gateway& gateway);
+    // Ends the lending of that gateway; the transports that have to be closed now.
+    std::vector<std::shared_ptr<WebSocketTransport>> take_back(const Gateway& gateway);
     void lend_to_all();
 
     static std::atomic<int> count_;

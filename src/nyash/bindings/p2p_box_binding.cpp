@@ -8,12 +8,18 @@
 // is a pointer to a slot that is emptied, on the script's thread, by off, close and the end of the script.
 // So values never travel to another thread, and a handler that uses its own node (a cycle) goes away.
 // Futures that wait for an answer are kept the same way, and settled when the node closes.
+//
+// A node on a wire keeps the script running while it is open, and itself as soon as it listens: a server is a node with
+// handlers, whoever still holds it. close() lets go of it, also the failure of a connection for good.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <nyamesh/names.h>
@@ -39,6 +45,11 @@ struct HandlerSlot {
     std::string intent_name;
     Value function;  // Undefined once unregistered
     bool is_once = false;
+};
+
+// What the bus's handlers for news of the wire share with the node: it is told while it is open.
+struct NewsSlot {
+    P2PBoxHandle* node = nullptr;  // null once the node is closed
 };
 
 // The futures of sends and requests under way, by number: what the bus is given is the number.
@@ -76,6 +87,17 @@ private:
     std::map<std::uint64_t, Entry> entries_;
 };
 
+// A close inside a handler could not wait until everything has been received: this does, and keeps the script running.
+void await_close(Runtime& runtime, std::shared_ptr<nyamesh::P2PBox> node) {
+    static constexpr std::chrono::milliseconds kPause{10};
+    runtime.loop()->post([&runtime, node = std::move(node)] {
+        node->close();
+        // Still inside a handler, which waits for something: then once more a little later.
+        if (node->transport().state() == nyamesh::ConnectionState::Closed) return;
+        runtime.loop()->call_at(runtime.clock().now() + kPause, [&runtime, node] { await_close(runtime, node); });
+    });
+}
+
 class P2PBoxHandle final : public Container {
 public:
     P2PBoxHandle(Runtime& runtime, const BoxType& type, nyamesh::P2PBox node)
@@ -83,18 +105,23 @@ public:
           runtime_(runtime),
           id_(node.node_id()),
           kind_(node.transport_kind()),
-          node_(std::move(node)),
-          pending_(std::make_shared<PendingFutures>(runtime)) {}
+          node_(std::make_shared<nyamesh::P2PBox>(std::move(node))),
+          pending_(std::make_shared<PendingFutures>(runtime)),
+          news_(std::make_shared<NewsSlot>(this)) {
+        if (is_on_wire()) open_wire();
+    }
     ~P2PBoxHandle() override { close(); }
 
     const std::string& id() const { return id_; }
     nyamesh::TransportKind kind() const { return kind_; }
-    nyamesh::P2PBox& node() { return node_; }
+    nyamesh::P2PBox& node() { return *node_; }
+    bool is_on_wire() const { return kind_ != nyamesh::TransportKind::InProcess; }
 
     std::expected<void, nyamesh::SendError> on(const std::string& intent_name, Value function, bool once);
     std::expected<std::size_t, nyamesh::SendError> off(const std::string& intent_name);
     // For onState, onUnconfirmed and onGap: called by wires, which a node in process has none of.
-    void listen_to_wire(Value function) { wire_listeners_.push_back(std::move(function)); }
+    enum class News : std::uint8_t { State, Unconfirmed, Gap };
+    std::expected<void, nyamesh::SendError> listen_to_wire(News news, Value function);
     const std::shared_ptr<PendingFutures>& pending() const { return pending_; }
     void close();
     nyamesh::SendError closed_error() const {
@@ -115,22 +142,36 @@ public:
 private:
     static void arrive(HandlerSlot& slot, const nyamesh::Arrival& arrival);
     void forget(const HandlerSlot& slot);
+    void open_wire();
+    void stay_while_open();
+    void state_changed(const nyamesh::StateChange& change);
+    void tell(News news, std::span<const Value> arguments);
 
     Runtime& runtime_;
     std::string id_;
     nyamesh::TransportKind kind_;
-    nyamesh::P2PBox node_;
+    std::shared_ptr<nyamesh::P2PBox> node_;  // shared with its close, which may take a while
     std::shared_ptr<PendingFutures> pending_;
     std::vector<std::shared_ptr<HandlerSlot>> slots_;
-    std::vector<Value> wire_listeners_;
+    // Of a node on a wire.
+    struct Listener {
+        News news;
+        Value function;
+    };
+    std::vector<Listener> listeners_;
+    std::shared_ptr<NewsSlot> news_;
+    nyamesh::ConnectionState told_ = nyamesh::ConnectionState::Connecting;
+    std::optional<EventLoop::KeepAlive> keep_alive_;
+    Ref<P2PBoxHandle> self_;
 };
 
 std::expected<void, nyamesh::SendError> P2PBoxHandle::on(const std::string& intent_name, Value function, bool once) {
     auto slot = std::make_shared<HandlerSlot>(this, intent_name, std::move(function), once);
     const auto handler = [slot](const nyamesh::Arrival& arrival) { arrive(*slot, arrival); };
-    auto registered = once ? node_.on_once(intent_name, handler) : node_.on(intent_name, handler);
+    auto registered = once ? node_->on_once(intent_name, handler) : node_->on(intent_name, handler);
     if (!registered) return std::unexpected(registered.error());
     slots_.push_back(std::move(slot));
+    stay_while_open();
     return {};
 }
 
@@ -169,7 +210,7 @@ void P2PBoxHandle::forget(const HandlerSlot& slot) {
 }
 
 std::expected<std::size_t, nyamesh::SendError> P2PBoxHandle::off(const std::string& intent_name) {
-    auto removed = node_.off(intent_name);
+    auto removed = node_->off(intent_name);
     std::vector<Value> functions;  // freed last: that may run code
     for (auto& slot : slots_) {
         if (slot->intent_name == intent_name) functions.push_back(std::move(slot->function));
@@ -178,11 +219,98 @@ std::expected<std::size_t, nyamesh::SendError> P2PBoxHandle::off(const std::stri
     return removed;
 }
 
+// ---- the wire ----
+
+void P2PBoxHandle::open_wire() {
+    keep_alive_.emplace(*runtime_.loop());
+    const auto registered = node_->on_state([news = news_](const nyamesh::StateChange& change) {
+        if (news->node) news->node->state_changed(change);
+    });
+    if (!registered) return;
+    // What it said before we listened.
+    if (node_->state() == nyamesh::ConnectionState::Connecting) return;
+    runtime_.loop()->post([news = news_] {
+        if (news->node && news->node->told_ == nyamesh::ConnectionState::Connecting)
+            news->node->state_changed({news->node->node_->state(), {}});
+    });
+}
+
+void P2PBoxHandle::stay_while_open() {
+    if (is_on_wire() && node_->is_open()) self_ = Ref<P2PBoxHandle>(this);
+}
+
+std::expected<void, nyamesh::SendError> P2PBoxHandle::listen_to_wire(News news, Value function) {
+    if (!node_->is_open()) return std::unexpected(closed_error());
+    const bool is_first =
+        std::ranges::none_of(listeners_, [&](const Listener& listener) { return listener.news == news; });
+    std::expected<nyamesh::Registration, nyamesh::SendError> registered;
+    if (is_first && news == News::Unconfirmed) {
+        registered = node_->on_unconfirmed([slot = news_](const nyamesh::UnconfirmedIntent& lost) {
+            if (!slot->node) return;
+            Runtime& runtime = slot->node->runtime_;
+            const Value about[] = {Value(runtime.string(lost.to)), Value(make_intent_box(runtime, lost.intent)),
+                                   Value(runtime.string(lost.reason))};
+            slot->node->tell(News::Unconfirmed, about);
+        });
+    } else if (is_first && news == News::Gap) {
+        registered = node_->on_gap([slot = news_](const nyamesh::MissedIntents& gap) {
+            if (!slot->node) return;
+            const Value about[] = {Value(slot->node->runtime_.string(gap.from)),
+                                   Value::integer(static_cast<std::int64_t>(gap.missed))};
+            slot->node->tell(News::Gap, about);
+        });
+    }
+    if (!registered) return std::unexpected(registered.error());
+    listeners_.emplace_back(news, std::move(function));
+    stay_while_open();
+    return {};
+}
+
+void P2PBoxHandle::state_changed(const nyamesh::StateChange& change) {
+    if (change.state == told_) return;
+    const Ref<P2PBoxHandle> self(this);
+    told_ = change.state;
+    const bool is_over = change.state == nyamesh::ConnectionState::Failed;
+    const bool is_heard =
+        std::ranges::any_of(listeners_, [](const Listener& listener) { return listener.news == News::State; });
+    if (is_over) {
+        keep_alive_.reset();  // nothing will come any more
+        if (!is_heard) {
+            runtime_.channels().err("warning: node '" + id_ + "' has lost its hub for good: " + change.problem +
+                                    "\nhelp: onState(function(state, problem) { … }) hears of it\n");
+        }
+    }
+    const Value about[] = {Value(runtime_.string(std::string(to_string(change.state)))),
+                           Value(runtime_.string(change.problem))};
+    tell(News::State, about);
+}
+
+void P2PBoxHandle::tell(News news, std::span<const Value> arguments) {
+    constexpr std::string_view kMethods[] = {"onState", "onUnconfirmed", "onGap"};
+    const Ref<P2PBoxHandle> self(this);
+    std::vector<Value> functions;  // a handler may add and remove some
+    for (const Listener& listener : listeners_) {
+        if (listener.news == news) functions.push_back(listener.function);
+    }
+    for (const Value& function : functions) {
+        if (!runtime_.vm().check_limits() || !news_->node) return;
+        auto result = runtime_.vm().call(function, arguments, true);
+        if (!result) {
+            runtime_.report(result.error(), "in the handler of node '" + id_ + "' for " +
+                                                std::string(kMethods[static_cast<std::size_t>(news)]));
+        }
+    }
+}
+
 void P2PBoxHandle::close() {
-    node_.close();
+    const Ref<P2PBoxHandle> self = std::move(self_);  // may be the last reference: goes at the end
+    node_->close();
+    keep_alive_.reset();
+    if (is_on_wire()) await_close(runtime_, node_);
     pending_->settle_all(closed_error());
-    const auto listeners = std::move(wire_listeners_);
-    wire_listeners_.clear();
+    news_->node = nullptr;
+    const auto listeners = std::move(listeners_);
+    listeners_.clear();
     const auto slots = std::move(slots_);
     slots_.clear();
     std::vector<Value> functions;
@@ -206,15 +334,45 @@ struct NodeOption {
     std::string_view wanted;
 };
 constexpr std::int64_t kMaxQueueLimit = 1'048'576;
+constexpr std::int64_t kMaxLinger = 60'000;
+constexpr std::int64_t kMaxResumeWindow = 86'400'000;
+
+bool is_text(const Value& value) {
+    return value.is_string();
+}
+
+bool is_time(const Value& value, std::int64_t least, std::int64_t most) {
+    return value.is_integer() && value.as_integer() >= least && value.as_integer() <= most;
+}
+
 constexpr NodeOption kNodeOptions[] = {
     {"queue_limit", false,
      [](const Value& v) { return v.is_integer() && v.as_integer() >= 1 && v.as_integer() <= kMaxQueueLimit; },
      "an Integer from 1 to 1048576"},
-    {"url", true, [](const Value& v) { return v.is_string(); }, "a String"},
-    {"key", true, [](const Value& v) { return v.is_string(); }, "a String"},
+    {"url", true, &is_text, "a String"},
+    {"key", true, &is_text, "a String"},
+    {"token", true, &is_text, "a String"},
+    {"ca_file", true, &is_text, "a String"},
     {"gateway", true, [](const Value& v) { return v.is_bool(); }, "true or false"},
+    {"linger", true, [](const Value& v) { return is_time(v, 0, kMaxLinger); }, "milliseconds from 0 to 60000"},
+    {"resume_window", true, [](const Value& v) { return is_time(v, 1, kMaxResumeWindow); },
+     "milliseconds from 1 to 86400000"},
     {"ice_servers", true, [](const Value& v) { return v.as<Array>() != nullptr; }, "an Array"},
 };
+
+// What the option says, which it accepts.
+void set_option(nyamesh::P2PBoxOptions& options, std::string_view name, const Value& value) {
+    const auto text = [&] { return value.as_string().text(); };
+    const auto time = [&] { return std::chrono::milliseconds(value.as_integer()); };
+    if (name == "queue_limit") options.queue_limit = static_cast<std::size_t>(value.as_integer());
+    if (name == "url") options.url = text();
+    if (name == "key") options.key = text();
+    if (name == "token") options.token = text();
+    if (name == "ca_file") options.ca_file = text();
+    if (name == "gateway") options.gateway = value.as_bool();
+    if (name == "linger") options.linger = time();
+    if (name == "resume_window") options.resume_window = time();
+}
 
 std::expected<nyamesh::P2PBoxOptions, ScriptError> node_options(NativeCall& call, std::size_t i,
                                                                 nyamesh::TransportKind kind) {
@@ -236,10 +394,11 @@ std::expected<nyamesh::P2PBoxOptions, ScriptError> node_options(NativeCall& call
                 wrong.emplace(error_kind::kArguments, "P2PBox: " + option + " is not for the transport inprocess",
                               "leave it out, or use the transport websocket or webrtc");
             } else if (!o.accepts(value)) {
-                wrong.emplace(error_kind::kType, "P2PBox: " + option + " is " + std::string(o.wanted) + ", got " +
-                                                     call.vm.type_name(value));
-            } else if (o.name == "queue_limit") {
-                options.queue_limit = static_cast<std::size_t>(value.as_integer());
+                const std::string got =
+                    value.is_integer() ? std::to_string(value.as_integer()) : call.vm.type_name(value);
+                wrong.emplace(error_kind::kType, "P2PBox: " + option + " is " + std::string(o.wanted) + ", got " + got);
+            } else {
+                set_option(options, o.name, value);
             }
             return;
         }
@@ -330,22 +489,8 @@ std::expected<nyamesh::IntentBox, ScriptError> message_from(NativeCall& call, st
     return *intent;
 }
 
-Result send(NativeCall& call) {
-    const String& to = *NYA_TRY(call.string(0));
-    const auto options = NYA_TRY(send_options(call, 2, false));
-    const auto message = NYA_TRY(message_from(call, 1));  // a copy: the script's handle may change meanwhile
-    const Ref<P2PBoxHandle> node(&self(call));            // a handler may drop the last reference to it
-    const auto sent = node->node().send(to.text(), message, options);
-    NYA_TRY(call.vm.check_limits());  // what ends a handler for good ends its sender, too
-    if (!sent) return err_from(call.runtime, sent.error());
-    return make_ok(call.runtime, Value::boolean(true));
-}
-
-// `nowait f = node.send(…)`
-Result start_send(NativeCall& call) {
-    const String& to = *NYA_TRY(call.string(0));
-    const auto options = NYA_TRY(send_options(call, 2, false));
-    const auto message = NYA_TRY(message_from(call, 1));
+Result start_sending(NativeCall& call, const String& to, const nyamesh::IntentBox& message,
+                     const nyamesh::SendOpts& options) {
     const Ref<P2PBoxHandle> node(&self(call));
     auto future = call.runtime.future();
     node->node().send_async(to.text(), message, options,
@@ -358,6 +503,30 @@ Result start_send(NativeCall& call) {
                             });
     NYA_TRY(call.vm.check_limits());
     return Value(future);
+}
+
+Result send(NativeCall& call) {
+    const String& to = *NYA_TRY(call.string(0));
+    const auto options = NYA_TRY(send_options(call, 2, false));
+    const auto message = NYA_TRY(message_from(call, 1));  // a copy: the script's handle may change meanwhile
+    const Ref<P2PBoxHandle> node(&self(call));            // a handler may drop the last reference to it
+    // What waits for another process waits as `await` does: the script's other handlers run meanwhile.
+    if (options.wait != nyamesh::Wait::Accepted && !node->node().bus()->has_node(to.text())) {
+        const Value future = NYA_TRY(start_sending(call, to, message, options));
+        return call.vm.await(future);
+    }
+    const auto sent = node->node().send(to.text(), message, options);
+    NYA_TRY(call.vm.check_limits());  // what ends a handler for good ends its sender, too
+    if (!sent) return err_from(call.runtime, sent.error());
+    return make_ok(call.runtime, Value::boolean(true));
+}
+
+// `nowait f = node.send(…)`
+Result start_send(NativeCall& call) {
+    const String& to = *NYA_TRY(call.string(0));
+    const auto options = NYA_TRY(send_options(call, 2, false));
+    const auto message = NYA_TRY(message_from(call, 1));
+    return start_sending(call, to, message, options);
 }
 
 Value result_of(Runtime& runtime, const nyamesh::Answer& answer) {
@@ -399,12 +568,17 @@ Result request(NativeCall& call) {
 }
 
 // onState, onUnconfirmed, onGap: what wires tell. A node in process has none, so that they are never called.
+template <P2PBoxHandle::News news>
 Result listen_to_wire(NativeCall& call) {
     Value function = NYA_TRY(handler_from(call, 0));
-    P2PBoxHandle& node = self(call);
-    if (!node.node().is_open()) return err_from(call.runtime, node.closed_error());
-    node.listen_to_wire(std::move(function));
+    if (auto done = self(call).listen_to_wire(news, std::move(function)); !done)
+        return err_from(call.runtime, done.error());
     return make_ok(call.runtime, Value::boolean(true));
+}
+
+// "connected", "reconnecting", …
+Result state(NativeCall& call) {
+    return call.text(std::string(to_string(self(call).node().state())));
 }
 
 Result node_id(NativeCall& call) {
@@ -463,7 +637,10 @@ void add_p2p_box(Runtime& runtime) {
         .method(names, "off", "name", off)
         .method(names, "send", "to intent options?", send, start_send)
         .method(names, "request", "to intent options?", request, start_request)
-        .method(names, "onState onUnconfirmed onGap", "handler", listen_to_wire)
+        .method(names, "onState", "handler", listen_to_wire<P2PBoxHandle::News::State>)
+        .method(names, "onUnconfirmed", "handler", listen_to_wire<P2PBoxHandle::News::Unconfirmed>)
+        .method(names, "onGap", "handler", listen_to_wire<P2PBoxHandle::News::Gap>)
+        .method(names, "state", "", state)
         .method(names, "getNodeId", "", node_id)
         .method(names, "getTransportType", "", transport_type)
         .method(names, "isReachable", "id", is_reachable)

@@ -541,16 +541,22 @@ void WebSocketTransport::begin_close() {
 }
 
 void WebSocketTransport::close() {
-    if (is_closed_.exchange(true)) return;
-    node_->begin_close();
     const bool may_wait = bus::ThreadContext::here().depth == 0 && !node_->runs_on_loop();
-    if (!may_wait) {
-        node_->leave([links = links_] {});  // the loop has to live until it is done
-        return;
+    if (!is_closed_.exchange(true)) {
+        node_->begin_close();
+        const auto left = std::make_shared<std::promise<void>>(std::move(left_));
+        if (may_wait) {
+            node_->leave([left] { left->set_value(); });
+        } else {
+            // The loop has to live until it is done; it is ours to end once somebody has waited for that.
+            node_->leave([left, links = std::make_shared<std::shared_ptr<websocket::Links>>(links_)] {
+                links->reset();
+                left->set_value();
+            });
+        }
     }
-    const auto left = std::make_shared<std::promise<void>>();
-    node_->leave([left] { left->set_value(); });
-    left->get_future().wait();
+    // Also for who comes after a close inside a handler, which could not wait.
+    if (may_wait) has_left_.wait();
 }
 
 void WebSocketTransport::ping(std::string_view to, std::chrono::milliseconds timeout, SentCallback done) {

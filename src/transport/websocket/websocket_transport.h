@@ -15,6 +15,7 @@
 #include <chrono>
 #include <expected>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -86,6 +87,8 @@ private:
     std::shared_ptr<websocket::Links> links_;  // first: the loop outlives the node
     std::shared_ptr<Node> node_;
     std::atomic<bool> is_closed_{false};
+    std::promise<void> left_;  // kept by the first close()
+    const std::shared_future<void> has_left_ = left_.get_future().share();
 };
 
 }  // namespace nyamesh
