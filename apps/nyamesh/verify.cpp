@@ -106,6 +106,9 @@ public:
         const auto began = Clock::now();
         if (scenario_ != "none") NYA_TRY(interrupt(began));
         NYA_TRY(watch_sender());
+        // Both close, and tell what they still have to tell.
+        sender_->hang_up();
+        while (const auto line = sender_->hear(20s)) note(*line);
         receiver_->hang_up();
         while (const auto line = receiver_->hear(20s)) note(*line);
         return judge();
@@ -169,7 +172,7 @@ private:
     }
 
     Or<void> watch_sender() {
-        const auto limit = command_.resume_window + Milliseconds(command_.messages * 1'000 / command_.rate) + 20s;
+        const auto limit = 3 * command_.resume_window + Milliseconds(command_.messages * 1'000 / command_.rate) + 20s;
         const auto deadline = Clock::now() + limit;
         while (Clock::now() < deadline) {
             const auto line = sender_->hear(std::chrono::duration_cast<Milliseconds>(deadline - Clock::now()));

@@ -36,6 +36,18 @@ void send_all(nyamesh::P2PBox& box, const EndCommand& command) {
     }
 }
 
+// In order: whatever became of the messages before it is known when this one is answered. Where it ends with a session,
+// or finds no room, there may still be others in the next session: it is asked again.
+nyamesh::Answer ask_for_the_end(nyamesh::P2PBox& box, const EndCommand& command) {
+    const auto deadline = Clock::now() + 2 * command.node.resume_window + std::chrono::seconds(10);
+    for (;;) {
+        auto answer = box.request(command.to, nyamesh::IntentBox("done", 0),
+                                  {nyamesh::Wait::Handled, command.node.resume_window + std::chrono::seconds(10)});
+        if (answer || Clock::now() > deadline) return answer;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // nothing tells when there is room again
+    }
+}
+
 }  // namespace
 
 int run_end(const EndCommand& command) {
@@ -59,9 +71,7 @@ int run_end(const EndCommand& command) {
     for (std::string word; std::getline(std::cin, word);) {
         if (word != "go") continue;
         send_all(*box, command);
-        // Whatever becomes of the messages before it is known when this one is answered, or given up.
-        const auto last = box->request(command.to, nyamesh::IntentBox("done", 0),
-                                       {nyamesh::Wait::Handled, command.node.resume_window + std::chrono::seconds(10)});
+        const auto last = ask_for_the_end(*box, command);
         put_json(nya::Json{{"done", true}, {"reason", last ? std::string_view() : to_string(last.error().reason)}});
     }
     box->close();
