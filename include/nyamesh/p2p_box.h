@@ -30,6 +30,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nyamesh {
 
@@ -155,6 +156,14 @@ public:
     bool is_open() const noexcept;
     // Whether a send to `id` has a way to go right now.
     bool is_reachable(std::string_view id) const;
+    // How long the endpoint of `id`, not its handlers, takes to give a sign of life. Waits for it.
+    // Errors: as send(), and Timeout.
+    std::expected<std::chrono::microseconds, SendError> ping(
+        std::string_view id, std::chrono::milliseconds timeout = std::chrono::seconds(5)) const;
+    // The names that begin with `prefix`, sorted, at most 1,000: of the nodes that the hub knows to be here; without a
+    // wire, of this process. Waits for them. Errors: NetworkError, Timeout.
+    std::expected<std::vector<std::string>, SendError> list_names(
+        std::string_view prefix = {}, std::chrono::milliseconds timeout = std::chrono::seconds(5)) const;
     const std::shared_ptr<MessageBus>& bus() const noexcept;
     // The node's own; valid while this P2PBox lives.
     Transport& transport() const noexcept;

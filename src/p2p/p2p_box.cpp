@@ -14,6 +14,8 @@
 #include "transport/in_process/in_process_transport.h"
 #include "transport/websocket/websocket_transport.h"
 
+#include <algorithm>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -82,6 +84,21 @@ Answer answer_of(const std::expected<void, SendError>& sent) {
     if (!sent) return std::unexpected(sent.error());
     return {};
 }
+
+// What another thread will tell; it may tell after we have given up.
+template <class Value>
+struct WaitingFor {
+    std::promise<std::expected<Value, SendError>> promise;
+
+    std::expected<Value, SendError> wait(std::chrono::milliseconds timeout, const std::string& too_late) {
+        auto told = promise.get_future();
+        if (told.wait_for(timeout) == std::future_status::ready) return told.get();
+        return std::unexpected(
+            SendError(SendError::Reason::NotSent, too_late + " (within " + std::to_string(timeout.count()) + " ms)"));
+    }
+};
+
+constexpr std::size_t kMaxListed = 1'000;
 
 std::expected<void, SendError> sending_of(const Answer& answer) {
     if (!answer) return std::unexpected(answer.error());
@@ -266,6 +283,39 @@ bool P2PBox::is_open() const noexcept {
 
 bool P2PBox::is_reachable(std::string_view id) const {
     return impl_->node.is_open() && (impl_->bus->has_node(id) || impl_->wire()->is_reachable(id));
+}
+
+std::expected<std::chrono::microseconds, SendError> P2PBox::ping(std::string_view id,
+                                                                 std::chrono::milliseconds timeout) const {
+    using Clock = std::chrono::steady_clock;
+    if (impl_->bus->has_node(id)) return std::chrono::microseconds(0);
+    const auto wire = std::dynamic_pointer_cast<WebSocketTransport>(impl_->wire());
+    if (!wire) return std::unexpected(impl_->bus->node_not_found(id));
+    const auto waiter = std::make_shared<WaitingFor<void>>();
+    const auto asked = Clock::now();
+    wire->ping(id, timeout,
+               [waiter](std::expected<void, SendError> result) { waiter->promise.set_value(std::move(result)); });
+    NYA_TRY(waiter->wait(timeout + kWireGrace, "node " + quote(id) + " gave no sign of life"));
+    return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - asked);
+}
+
+std::expected<std::vector<std::string>, SendError> P2PBox::list_names(std::string_view prefix,
+                                                                      std::chrono::milliseconds timeout) const {
+    std::vector<std::string> names;
+    if (const auto wire = std::dynamic_pointer_cast<WebSocketTransport>(impl_->wire())) {
+        const auto waiter = std::make_shared<WaitingFor<std::vector<std::string>>>();
+        wire->list_names(std::string(prefix), [waiter](std::expected<std::vector<std::string>, SendError> result) {
+            waiter->promise.set_value(std::move(result));
+        });
+        const std::string problem = wire->problem();
+        names = NYA_TRY(waiter->wait(timeout, problem.empty() ? "the hub did not say who is there" : problem));
+    } else {
+        for (std::string& name : impl_->bus->nodes()) {
+            if (name.starts_with(prefix) && names.size() < kMaxListed) names.push_back(std::move(name));
+        }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 const std::shared_ptr<MessageBus>& P2PBox::bus() const noexcept {
