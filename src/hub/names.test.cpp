@@ -25,8 +25,8 @@ std::string lease(const TestClient& client) {
 
 }  // namespace
 
-// Went wrong once: a watch that was asked for again while it was the latest fell out of its watcher's list, and outlived
-// the watcher.
+// Went wrong once: a watch that was asked for again while it was the latest fell out of its watcher's list, and
+// outlived the watcher.
 TEST_CASE("asking twice for the same name leaves nothing behind when the asker goes") {
     HubWorld world;
     auto asker = world.node("asker");
