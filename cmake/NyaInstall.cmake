@@ -1,6 +1,6 @@
 # What `cmake --install` lays out, and how others find it:
 #
-#   lib/libnyamesh_*.a, lib/libnyash_*.a, include/{nya,nyamesh,nyash}, bin/nyash
+#   lib/libnyamesh_*.a, lib/libnyash_*.a, include/{nya,nyamesh,nyash}, bin/{nyash,nyamesh}
 #   lib/cmake/NyaMesh/     find_package(NyaMesh) gives nyamesh::nyamesh and nyash::nyash
 #   lib/pkgconfig/         nyamesh.pc, nyash.pc
 #
@@ -73,5 +73,8 @@ function(nya_install_packages)
 
     if(TARGET nyash)
         install(TARGETS nyash)
+    endif()
+    if(TARGET nyamesh_command)
+        install(TARGETS nyamesh_command)
     endif()
 endfunction()

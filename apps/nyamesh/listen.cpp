@@ -20,13 +20,13 @@ constexpr std::size_t kMaxNames = 1'024;  // of intents; more of them go unheard
 
 struct Listener {
     const ListenCommand& command;
-    nya::Json answer;
+    nya::Json answer = {};
     std::uint64_t heard = 0;
     std::atomic<bool> is_done = false;
     std::atomic<bool> has_failed = false;
-    std::mutex mutex;
+    std::mutex mutex = {};
     nyamesh::ConnectionState state = nyamesh::ConnectionState::Connecting;
-    std::set<std::string, std::less<>> names;
+    std::set<std::string, std::less<>> names = {};
 
     void listen_to(nyamesh::P2PBox& box, std::string_view name) {
         {
