@@ -50,6 +50,11 @@ std::expected<nyamesh::P2PBox, SendError> begin_node(const NodeOptions& options,
 
 std::expected<nyamesh::P2PBox, SendError> open_node(const NodeOptions& options, std::string_view purpose) {
     auto box = NYA_TRY(begin_node(options, purpose));
+    NYA_TRY(wait_until_connected(box, options));
+    return box;
+}
+
+std::expected<void, SendError> wait_until_connected(nyamesh::P2PBox& box, const NodeOptions& options) {
     const auto news = std::make_shared<FirstNews>();
     auto registration = NYA_TRY(box.on_state([news](const nyamesh::StateChange& change) {
         const std::lock_guard lock(news->mutex);
@@ -66,7 +71,7 @@ std::expected<nyamesh::P2PBox, SendError> open_node(const NodeOptions& options, 
     const std::string problem = news->problem;
     lock.unlock();
     registration.off();
-    if (box.state() == ConnectionState::Connected) return box;
+    if (box.state() == ConnectionState::Connected) return {};
     const bool is_known = !problem.empty();
     const std::string where = options.url.empty() ? "the hub" : options.url;
     return std::unexpected(SendError(SendError::Reason::Offline,

@@ -51,7 +51,7 @@ nyamesh::Answer ask_for_the_end(nyamesh::P2PBox& box, const EndCommand& command)
 }  // namespace
 
 int run_end(const EndCommand& command) {
-    auto box = open_node(command.node, "end");
+    auto box = begin_node(command.node, "end");
     if (!box) return fail(box.error(), true);
     const bool is_quiet = command.rate == 0;
     std::uint64_t heard = 0;
@@ -67,6 +67,8 @@ int run_end(const EndCommand& command) {
         if (lost.intent.name() == "n")
             put_json(nya::Json{{"unconfirmed", lost.intent.payload()}, {"reason", lost.reason}});
     }));
+    if (const auto connected = wait_until_connected(*box, command.node); !connected)
+        return fail(connected.error(), true);
     put_json(nya::Json{{"ready", true}});
     for (std::string word; std::getline(std::cin, word);) {
         if (word != "go") continue;

@@ -25,7 +25,9 @@ struct Two {
     }
     // From now on nothing of that type gets from that node to anybody.
     void lose(const SessionNode& from, FrameType type) {
-        net.loses = [&from, type](const wire::Head& head, auto) { return head.type == type && (head.from.empty() || head.from == from.name); };
+        net.loses = [&from, type](const wire::Head& head, auto) {
+            return head.type == type && (head.from.empty() || head.from == from.name);
+        };
     }
     void lose_nothing() {
         net.loses = [](auto&, auto) { return false; };

@@ -314,7 +314,9 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
         ++statistics_.refused;
         return;
     }
-    if (head.session.number != 0 && !is_closing_) {
+    if (head.session.number != 0 && is_closing_) {  // it goes no further: only what it has confirmed counts
+        if (head.session == peer.in.session()) peer.in.confirm(head.base);
+    } else if (head.session.number != 0) {
         if (!enter_session(peer, head, now)) {
             ++statistics_.refused;
             return;
@@ -354,6 +356,8 @@ void Endpoint::on_reset(Peer& peer, const wire::Head& head, Time now) {
 void Endpoint::on_bye(Peer& peer, const wire::Head& head, Time now) {
     if (head.instance != instance_ || head.own_instance == 0 || head.own_instance != peer.instance) return;
     on_counters(peer, head.ack, now);
+    // The failures of what it has handled may not all have fitted in: up to its "c" messages may have run.
+    if (head.ack.session == peer.out.session()) peer.may_have_run_to = head.ack.credit;
     forget_instance(peer, End::PeerClosed);
     forget_name(peer);
     if (peer.expects()) ask_hub(peer);  // perhaps another of that name is there

@@ -75,6 +75,7 @@ void Endpoint::send_owed(Peer& peer, FrameSink& sink) {
         wire::Head head = head_to(peer, wire::FrameType::Bye);
         head.own_instance = instance_;
         add_counters(peer, head);
+        if (head.ack.session.number != 0) head.ack.credit = peer.in.handled();  // nothing above has run
         sink.send(head, {});
     }
     for (const std::uint64_t number : std::exchange(peer.pongs, {})) {

@@ -75,6 +75,8 @@ struct Endpoint::Peer {
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> requests;  // (session, sequence) → token
     std::map<std::uint64_t, std::uint64_t> pinged;                              // number → token
 
+    std::uint64_t may_have_run_to = 0;  // what its farewell says
+
     std::size_t counted_bytes = 0;  // what it holds of the send budget
     std::list<Peer*>::iterator use_place;
     std::list<Peer*>::iterator ready_place;

@@ -146,22 +146,25 @@ void Endpoint::end_outbound(Peer& peer, End why) {
     const auto trail = is_over            ? Outbound::Trail::None
                        : why == End::Lost ? Outbound::Trail::Exact
                                           : Outbound::Trail::Count;
+    std::uint64_t sequence = peer.out.base();
     const auto ended = peer.out.end(trail);
-    const Reason reason = why == End::PeerClosed ? Reason::Gone : Reason::Unconfirmed;
     const std::string to = quote(peer.name);
-    const SendError error =
-        why == End::PeerClosed
-            ? SendError(reason, to + " was closed before it has handled the intent", "Send it again once it is back")
-            : SendError(reason, "the session with " + to + " has ended before it confirmed the intent: it may have run",
-                        "Ask whether it has run before you repeat it");
+    const SendError gone(Reason::Gone, to + " was closed before it has handled the intent",
+                         "Send it again once it is back");
+    const SendError unconfirmed(Reason::Unconfirmed,
+                                "the session with " + to + " has ended before it confirmed the intent: it may have run",
+                                "Ask whether it has run before you repeat it");
     for (const OutMessage& message : ended) {
+        const bool has_not_run = why == End::PeerClosed && sequence++ > peer.may_have_run_to;
+        const SendError& error = has_not_run ? gone : unconfirmed;
         if (message.token != 0) {
             settle(message.token, std::unexpected(error));
         } else if (message.kind == wire::MessageKind::Intent) {
             ++statistics_.unconfirmed;
-            events_.emplace_back(Unconfirmed{peer.name, message.intent, reason});
+            events_.emplace_back(Unconfirmed{peer.name, message.intent, error.reason});
         }
     }
+    peer.may_have_run_to = 0;
     fail_handled_requests(peer);
     if (!ended.empty()) ++statistics_.sessions_ended;
     peer.phase = Peer::Phase::Flowing;
