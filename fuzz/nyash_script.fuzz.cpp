@@ -36,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         options.random = nya::Random::seeded(1);
         options.wall_clock_ms = [] { return std::int64_t{0}; };
         options.allow_files = false;
+        options.allow_network = false;
         options.max_steps = 5000;
         options.max_text_bytes = 1U << 14U;
         nyash::Interpreter interpreter(std::move(options));

@@ -47,6 +47,7 @@ public:
         std::size_t max_call_depth = 1000;
         bool strict_variables = false;  // assigning a name that nobody declared is an error
         bool allow_files = true;        // FileBox, and include
+        bool allow_network = true;      // nodes that leave the process
         bool colours = false;           // in the errors written to err
         bool shows_result = false;      // run_...() ends by printing "Result: ", the program's value
     };

@@ -151,6 +151,7 @@ Runtime::Options Interpreter::Impl::runtime_options(Options& options, Impl& self
     if (options.max_steps > 0) made.limits.max_steps = options.max_steps;
     made.strict_variables = options.strict_variables;
     made.allow_files = options.allow_files;
+    made.allow_network = options.allow_network;
     made.limits.max_text_bytes = options.max_text_bytes;
     made.limits.max_call_depth = options.max_call_depth;
     return made;

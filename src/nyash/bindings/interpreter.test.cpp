@@ -317,6 +317,17 @@ TEST_CASE("arguments reach Main.main") {
     CHECK(script.out == "[one, two words]\n");
 }
 
+TEST_CASE("without a network nodes stay in their process") {
+    std::string diagnostic;
+    Interpreter::Options options;
+    options.err = [&](std::string_view text) { diagnostic += text; };
+    options.allow_network = false;
+    Interpreter interpreter(std::move(options));
+    CHECK(interpreter.run_source("m", "new P2PBox(\"a\", transport: \"websocket\")").exit_code == 1);
+    CHECK(diagnostic.find("Nodes on a wire are not available to this script") != std::string::npos);
+    CHECK(interpreter.run_source("m", "new P2PBox(\"a\")").exit_code == 0);
+}
+
 TEST_CASE("without files nothing is included") {
     std::string diagnostic;
     Interpreter::Options options;

@@ -420,6 +420,9 @@ Result make_node(NativeCall& call) {
         if (!parsed) return std::unexpected(script_error_from(parsed.error()));
         kind = *parsed;
     }
+    if (kind != nyamesh::TransportKind::InProcess && !call.runtime.allows_network()) {
+        return fail(error_kind::kUnsupported, "Nodes on a wire are not available to this script");
+    }
     auto options = NYA_TRY(node_options(call, 2, kind));
     auto node = nyamesh::P2PBox::open(id.text(), kind, std::move(options));
     if (!node) return std::unexpected(script_error_from(node.error()));

@@ -101,6 +101,7 @@ public:
         std::shared_ptr<nya::Random> random = nya::Random::system();
         std::function<std::int64_t()> wall_clock_ms;  // milliseconds since 1970, UTC
         bool allow_files = true;                      // whether scripts may make a FileBox
+        bool allow_network = true;                    // whether their nodes may leave the process
     };
 
     explicit Runtime(Options options);
@@ -124,6 +125,7 @@ public:
     nya::Random& random() noexcept { return *options_.random; }
     std::int64_t wall_clock_ms() { return options_.wall_clock_ms(); }
     bool allows_files() const noexcept { return options_.allow_files; }
+    bool allows_network() const noexcept { return options_.allow_network; }
 
     // A global function such as isType, for the floors above to declare.
     void define_function(std::string_view name, std::string_view signature, NativeCode code);
