@@ -29,6 +29,7 @@ Endpoint::~Endpoint() {
     for (const auto& [name, peer] : peers_) settings_.send_budget->give_back(peer->counted_bytes);
     for (const auto& [name, peer] : peers_) settings_.receive_budget->give_back(peer->in.early_bytes());
     settings_.receive_budget->give_back(delivered_bytes_);
+    drop_plain_replies();
 }
 
 // ---- submitting ----
@@ -50,7 +51,7 @@ std::expected<void, SendError> Endpoint::check_submission(const Peer& peer, cons
                       "Is the hub running, and is its address right?"));
     }
     if (peer.is_known && !peer.has_sessions) {
-        if (submission.waits != Waits::Nothing && submission.waits != Waits::Accepted) {
+        if (submission.waits != Waits::Nothing && submission.waits != Waits::Accepted && !submission.is_request) {
             return std::unexpected(
                 SendError(Reason::Unsupported,
                           to + " takes no part in sessions, so nothing tells whether it has handled an intent",

@@ -25,6 +25,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <list>
 #include <map>
@@ -142,7 +143,7 @@ public:
                    // more
         Waiting,   // a first contact: a token is told how it goes; without one, if it fails, an Unconfirmed event
     };
-    // Errors: backpressure, offline, closed, unsupported (waiting for a peer that keeps no sessions).
+    // Errors: backpressure, offline, closed, unsupported (Delivered or Handled of a peer that keeps no sessions).
     // SerializationError(too_large).
     std::expected<Taken, SendError> submit(std::string_view to, Submission submission, Time now);
     // The caller waits no longer (its deadline is its own affair). Told whether the message was taken back.
@@ -176,7 +177,7 @@ public:
     Time next_time() const;
     void on_time(Time now);
     // Whether pump() has something to do now.
-    bool has_frames() const noexcept { return !ready_.empty() && is_attached_; }
+    bool has_frames() const noexcept { return is_attached_ && !(ready_.empty() && plain_replies_.empty()); }
     // Puts frames on the wire until there is nothing to send or no room. Only while attached.
     void pump(FrameSink& sink, Time now);
     std::vector<Event> take_events();
@@ -199,6 +200,12 @@ private:
     struct Peer;
     struct Wait;
     struct PutAway;
+    struct PlainReply {
+        std::string to;
+        OutMessage message;
+    };
+    // Answers that wait for room on the wire, to peers without sessions: beyond, they are dropped.
+    static constexpr std::size_t kMaxPlainReplies = 1024;
     enum class End : std::uint8_t { Lost, PeerChanged, PeerClosed, ReceiverForgot, Closed };
 
     // The peers (endpoint_peers.cpp).
@@ -216,6 +223,7 @@ private:
     void end_outbound(Peer& peer, End why);
     void drop_inbound(Peer& peer);
     void fail_handled_requests(Peer& peer);
+    void fail_plain_requests(Peer& peer);
     void drop_waiting(Peer& peer, const SendError& error);
     void resend_pings(Peer& peer);
     void forget_name(Peer& peer);
@@ -232,7 +240,8 @@ private:
 
     // Frames in (endpoint_frames_in.cpp).
     void on_message(Peer& peer, const wire::Head& head, std::string_view payload, bool is_binary, Time now);
-    void on_plain_message(const wire::Head& head, std::string_view payload, bool is_binary);
+    void on_plain_message(const wire::Head& head, std::string_view payload, bool is_binary, Time now);
+    void on_plain_reply(const wire::Head& head, const std::expected<IntentBox, SendError>& answer);
     void on_sync(Peer& peer, const wire::Head& head, Time now);
     void on_reset(Peer& peer, const wire::Head& head, Time now);
     void on_bye(Peer& peer, const wire::Head& head, Time now);
@@ -242,7 +251,9 @@ private:
     void deliver(Peer& peer, InMessage message, Time now);
     void on_reply(Peer& peer, InMessage message);
     void owe_ack(Peer& peer, bool at_once, Time now);
+    std::expected<OutMessage, SendError> make_reply(const InboundRef& ref, Answer outcome) const;
     std::expected<void, SendError> send_reply(Peer& peer, const InboundRef& ref, Answer outcome, Time now);
+    void send_plain_reply(const InboundRef& ref, Answer outcome);
 
     // Frames out (endpoint_frames_out.cpp).
     bool pump_peer(Peer& peer, FrameSink& sink, Time now);
@@ -252,6 +263,8 @@ private:
     bool send_messages(Peer& peer, FrameSink& sink);
     void send_message(Peer& peer, const Outbound::Next& next, FrameSink& sink);
     void send_plain_messages(Peer& peer, FrameSink& sink);
+    void send_plain_replies(FrameSink& sink);
+    void drop_plain_replies();
     void add_counters(Peer& peer, wire::Head& head);
     wire::Head head_to(const Peer& peer, wire::FrameType type) const;
     bool may_receive_more() const noexcept;
@@ -264,6 +277,7 @@ private:
     std::list<Peer*> by_use_;                                            // least recently used first
     std::map<std::pair<Time, std::uint64_t>, Peer*> by_time_;            // when each has something to do
     std::list<Peer*> ready_;                                             // those with frames to send
+    std::deque<PlainReply> plain_replies_;                               // to those without sessions
     std::map<std::string, PutAway, std::less<>> put_away_;
     std::list<std::string> put_away_order_;
 
@@ -273,6 +287,7 @@ private:
     std::uint32_t last_session_number_ = 0;
     std::uint64_t last_peer_number_ = 0;
     std::uint64_t last_ping_ = 0;
+    std::uint64_t last_plain_request_ = 0;
     bool is_attached_ = false;
     bool is_connecting_ = true;
     bool is_closing_ = false;

@@ -290,6 +290,20 @@ TEST_CASE_FIXTURE(Two, "frames for another instance are refused, and the sender 
     CHECK(alice.unconfirmed == "bob:2:unconfirmed");
 }
 
+TEST_CASE_FIXTURE(Two, "a reset that is not about the live session changes nothing") {
+    send(1, 1);
+    wire::Head reset;
+    reset.type = FrameType::Reset;
+    reset.from = "bob";
+    reset.to = "alice";
+    reset.session = {alice.instance, 7};
+    reset.own_instance = 99;
+    alice.endpoint->on_frame({reset, {}}, false, net.now);
+    send(2, 2);
+    CHECK(bob.received == "1 2");
+    CHECK(net.count(R"("t":"resolve")") == 1);
+}
+
 TEST_CASE_FIXTURE(Two, "late frames of an instance that is over are ignored") {
     send(1, 1);
     net.kill(bob);
@@ -669,4 +683,79 @@ TEST_CASE_FIXTURE(Two, "a name that loses its sessions ends the one there was") 
     net.frames.clear();
     send(3, 3);
     CHECK(net.frames.back().find("\"s\"") == std::string::npos);
+}
+
+// ---- peers without sessions ----
+
+TEST_CASE_FIXTURE(Two,
+                  "a page sends and gets plain messages; who waits for more than Accepted is told that it cannot") {
+    auto& page = net.open_page("page");
+    net.send(page, R"({"t":"m","to":"alice","from":"page","n":"m"})"
+                   "\n7");
+    CHECK(alice.received == "7");
+    net.send(alice, "page", 8);
+    REQUIRE(page.received.size() == 1);
+    CHECK(page.received[0] == R"({"t":"m","to":"page","from":"alice","n":"m"})"
+                              "\n8");
+    CHECK(error(SendError::Reason::Unsupported) == net.send(alice, "page", 9, Waits::Handled, 1).error());
+    CHECK(alice.endpoint->buffered_messages() == 0);
+}
+
+TEST_CASE_FIXTURE(Two, "a page asks, and is answered once") {
+    auto& page = net.open_page("page");
+    alice.answers = [](const Deliver& asked) -> Answer {
+        REQUIRE(asked.is_request);
+        if (asked.intent.name() == "add") return 5;
+        return std::unexpected(SendError(SendError::Reason::HandlerFailed, "out of tea", "Ask for coffee"));
+    };
+    net.send(page, R"({"t":"m","to":"alice","from":"page","n":"add","q":1,"k":"q"})"
+                   "\n[2,3]");
+    net.send(page, R"({"t":"m","to":"alice","from":"page","n":"tea","q":2,"k":"q"})");
+    REQUIRE(page.received.size() == 2);
+    CHECK(page.received[0] == R"({"t":"m","to":"page","from":"alice","k":"r","re":1})"
+                              "\n5");
+    CHECK(page.received[1] == R"({"t":"m","to":"page","from":"alice","k":"r","re":2,"e":"handler_failed",)"
+                              R"("message":"out of tea","hint":"Ask for coffee"})");
+}
+
+TEST_CASE_FIXTURE(Two, "a page is asked, and answers") {
+    auto& page = net.open_page("page");
+    net.send(alice, "page", 1, Waits::Answer, 7);
+    net.send(alice, "page", 2, Waits::Answer, 8);
+    REQUIRE(page.received.size() == 2);
+    CHECK(page.received[1] == R"({"t":"m","to":"page","from":"alice","n":"m","q":2,"k":"q"})"
+                              "\n2");
+    net.send(page, R"({"t":"m","to":"alice","from":"page","k":"r","re":2})"
+                   "\n20");
+    net.send(page, R"({"t":"m","to":"alice","from":"page","k":"r","re":1,"e":"no_handler"})");
+    CHECK(alice.settled == "8:20 7:no_handler");
+    net.send(page, R"({"t":"m","to":"alice","from":"page","k":"r","re":1})"
+                   "\n10");
+    CHECK(alice.endpoint->statistics().late_replies == 1);
+}
+
+TEST_CASE_FIXTURE(Two, "a request to a page that leaves, or stays silent, ends truthfully") {
+    auto& page = net.open_page("page");
+    net.send(alice, "page", 1, Waits::Answer, 7, net.now + 5s);
+    net.advance(5s);
+    CHECK(alice.settled == "7:may_have_run");
+    net.send(alice, "page", 2, Waits::Answer, 8);
+    net.leave(page);
+    CHECK(alice.settled == "7:may_have_run 8:unconfirmed");
+    auto& other = net.open_page("other");
+    net.send(alice, "other", 3, Waits::Answer, 9);
+    REQUIRE(other.received.size() == 1);
+    net.detach(alice);
+    CHECK(alice.settled == "7:may_have_run 8:unconfirmed 9:unconfirmed");
+}
+
+TEST_CASE_FIXTURE(Two, "answers to pages are not kept for another connection") {
+    auto& page = net.open_page("page");
+    alice.holds_handlers = true;
+    net.send(page, R"({"t":"m","to":"alice","from":"page","n":"m","q":1,"k":"q"})");
+    net.detach(alice);
+    net.handle_first(alice, 5);
+    net.attach(alice);
+    CHECK(page.received.empty());
+    CHECK_FALSE(alice.endpoint->has_frames());
 }

@@ -3,15 +3,13 @@
 
 #include "intent/quote.h"
 #include "session/endpoint_peer.h"
+#include "wire/protocol.h"
 
 namespace nyamesh::session {
 
 using Reason = SendError::Reason;
 
 namespace {
-
-// Of what a failed handler said, this much is told.
-constexpr std::size_t kMaxExceptionText = 200;
 
 std::optional<Reason> reason_from(std::string_view text) {
     for (int i = 0; i <= static_cast<int>(Reason::WouldDeadlock); ++i) {
@@ -24,12 +22,36 @@ SendError error_from(std::string_view reason, std::string_view message, std::str
     return {reason_from(reason).value_or(Reason::HandlerFailed), std::string(message), std::string(hint)};
 }
 
+// Of what a failed handler said, what fits into a head.
 std::string shortened(std::string text) {
-    if (text.size() <= kMaxExceptionText) return text;
-    std::size_t end = kMaxExceptionText;
+    constexpr std::string_view kMore = "…";
+    if (text.size() <= wire::kMaxExceptionMessageBytes) return text;
+    std::size_t end = wire::kMaxExceptionMessageBytes - kMore.size();
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
     text.resize(end);
-    return text + "…";
+    return text.append(kMore);
+}
+
+// The payload of a message. A reply that is an error has its texts in the head: they become one.
+std::expected<IntentBox, SendError> intent_of(const wire::Head& head, std::string_view payload, bool is_binary) {
+    if (is_binary) return std::unexpected(SendError(Reason::Malformed, "this node takes no binary payloads"));
+    const bool is_reply = head.kind == wire::MessageKind::Reply;
+    if (is_reply && !head.error.empty()) {
+        return IntentBox::create("reply",
+                                 nya::Json{{"message", std::string(head.message)}, {"hint", std::string(head.hint)}});
+    }
+    return IntentBox::from_json(is_reply ? std::string_view("reply") : head.name,
+                                payload.empty() ? std::string_view("null") : payload);
+}
+
+Answer answer_from(std::string_view peer, const std::expected<IntentBox, SendError>& reply, std::string_view error) {
+    if (!reply) {
+        return std::unexpected(
+            SendError(Reason::Malformed, "the answer of " + quote(peer) + " is no JSON: " + reply.error().message));
+    }
+    const nya::Json& told = reply->payload();
+    if (error.empty()) return told;
+    return std::unexpected(error_from(error, told["message"].as_string(), told["hint"].as_string()));
 }
 
 }  // namespace
@@ -38,7 +60,7 @@ void Endpoint::on_frame(const wire::Frame& frame, bool is_binary, Time now) {
     const wire::Head& head = frame.head;
     if (is_closed_) return;
     if (head.type == wire::FrameType::Message && head.session.number == 0)
-        return on_plain_message(head, frame.payload, is_binary);
+        return on_plain_message(head, frame.payload, is_binary, now);
     Peer* const peer = find_or_add(head.from, now);
     if (!peer) {
         ++statistics_.refused;  // no place for one more peer: its sender will repeat it
@@ -80,10 +102,11 @@ void Endpoint::on_frame(const wire::Frame& frame, bool is_binary, Time now) {
 // ---- messages ----
 
 // From a peer without sessions: handled at most once, and nobody hears how it went.
-void Endpoint::on_plain_message(const wire::Head& head, std::string_view payload, bool is_binary) {
+void Endpoint::on_plain_message(const wire::Head& head, std::string_view payload, bool is_binary, Time now) {
+    if (Peer* const peer = find(head.from)) peer->quiet_since = now;
+    auto intent = intent_of(head, payload, is_binary);
+    if (head.kind == wire::MessageKind::Reply) return on_plain_reply(head, intent);
     if (is_closing_) return;
-    auto intent = is_binary ? std::unexpected(SendError(Reason::Malformed, "binary"))
-                            : IntentBox::from_json(head.name, payload.empty() ? std::string_view("null") : payload);
     const std::size_t bytes = payload.size() + head.name.size() + 64;
     if (!intent || !settings_.receive_budget->take(bytes)) {
         ++statistics_.refused;
@@ -91,7 +114,22 @@ void Endpoint::on_plain_message(const wire::Head& head, std::string_view payload
     }
     ++statistics_.received;
     delivered_bytes_ += bytes;
-    events_.emplace_back(Deliver{{std::string(head.from), {}, 0, bytes, false}, *std::move(intent), false});
+    const bool is_request = head.kind == wire::MessageKind::Request;
+    events_.emplace_back(
+        Deliver{{std::string(head.from), {}, head.sequence, bytes, is_request}, *std::move(intent), is_request});
+}
+
+void Endpoint::on_plain_reply(const wire::Head& head, const std::expected<IntentBox, SendError>& answer) {
+    Peer* const peer = find(head.from);
+    const auto request = peer ? peer->requests.find({0, head.reply_to}) : decltype(peer->requests.end())();
+    if (!peer || request == peer->requests.end()) {
+        ++statistics_.late_replies;
+        return;
+    }
+    const std::uint64_t token = request->second;
+    peer->requests.erase(request);
+    settle(token, answer_from(peer->name, answer, head.error));
+    schedule(*peer);
 }
 
 // True if the frame belongs to the session we hear from this peer: the current one, or one that begins with it.
@@ -149,11 +187,7 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
     message.reply_to_session = head.reply_to_session;
     message.reply_to = head.reply_to;
     message.reply_error = std::string(head.error);
-    const bool is_reply = head.kind == wire::MessageKind::Reply;
-    auto intent = is_binary ? std::unexpected(SendError(Reason::Malformed, "this node takes no binary payloads"))
-                            : IntentBox::from_json(is_reply ? std::string_view("reply") : head.name,
-                                                   payload.empty() ? std::string_view("null") : payload);
-    if (intent) {
+    if (auto intent = intent_of(head, payload, is_binary)) {
         message.intent = *std::move(intent);
     } else {
         message.error = intent.error().message;
@@ -207,7 +241,11 @@ void Endpoint::owe_ack(Peer& peer, bool at_once, Time now) {
 void Endpoint::on_handled(const InboundRef& ref, bool is_request, Answer outcome, Time now) {
     settings_.receive_budget->give_back(ref.bytes);
     delivered_bytes_ -= ref.bytes;
-    if (ref.session.number == 0 || is_closed_) return;
+    if (is_closed_) return;
+    if (ref.session.number == 0) {
+        if (is_request) send_plain_reply(ref, std::move(outcome));
+        return;
+    }
     Peer* const peer = find(ref.from);
     if (!peer || peer->in.session() != ref.session) return;
     // A node that is being closed drops what waits for it: not handled, and the farewell says so.
@@ -227,7 +265,7 @@ void Endpoint::on_handled(const InboundRef& ref, bool is_request, Answer outcome
     schedule(*peer);
 }
 
-std::expected<void, SendError> Endpoint::send_reply(Peer& peer, const InboundRef& ref, Answer outcome, Time now) {
+std::expected<OutMessage, SendError> Endpoint::make_reply(const InboundRef& ref, Answer outcome) const {
     std::string reason;
     nya::Json payload;
     if (outcome) {
@@ -242,16 +280,32 @@ std::expected<void, SendError> Endpoint::send_reply(Peer& peer, const InboundRef
     reply.error = std::move(reason);
     const std::size_t bytes = reply.bytes();
     // Whoever has asked must not read this as "it has not run".
-    if (bytes + 2 * (node_id_.size() + peer.name.size()) + kHeadRoom > settings_.max_frame_bytes)
+    if (bytes + 2 * (node_id_.size() + ref.from.size()) + kHeadRoom > settings_.max_frame_bytes)
         return std::unexpected(SendError(Reason::HandlerFailed, "the answer of " + std::to_string(bytes) +
                                                                     " bytes is over the limit of " +
                                                                     std::to_string(settings_.max_frame_bytes)));
+    return reply;
+}
+
+std::expected<void, SendError> Endpoint::send_reply(Peer& peer, const InboundRef& ref, Answer outcome, Time now) {
+    OutMessage reply = NYA_TRY(make_reply(ref, std::move(outcome)));
+    const std::size_t bytes = reply.bytes();
     if (!peer.out.has_room(bytes, true) || !settings_.send_budget->take(bytes))
         return std::unexpected(SendError(Reason::Unconfirmed, "it has run, but too many answers are on their way"));
     peer.counted_bytes += bytes;
     if (!peer.expects()) peer.quiet_since = now;
     peer.out.push(std::move(reply));
     return {};
+}
+
+// To a peer without sessions: once, if there is room.
+void Endpoint::send_plain_reply(const InboundRef& ref, Answer outcome) {
+    auto reply = make_reply(ref, std::move(outcome));
+    if (!reply) reply = make_reply(ref, std::unexpected(reply.error()));
+    if (!is_attached_ || !reply || plain_replies_.size() >= kMaxPlainReplies ||
+        !settings_.send_budget->take(reply->bytes()))
+        return;
+    plain_replies_.push_back({ref.from, *std::move(reply)});
 }
 
 void Endpoint::on_reply(Peer& peer, InMessage message) {
@@ -262,18 +316,9 @@ void Endpoint::on_reply(Peer& peer, InMessage message) {
     }
     const std::uint64_t token = request->second;
     peer.requests.erase(request);
-    if (!message.intent) {
-        settle(token, std::unexpected(SendError(
-                          Reason::Malformed, "the answer of " + quote(peer.name) + " is no JSON: " + message.error)));
-    } else if (!message.reply_error.empty()) {
-        const nya::Json& told = message.intent->payload();
-        const auto text = [&](const char* member) {
-            return told[member].is_string() ? std::string_view(told[member].as_string()) : std::string_view();
-        };
-        settle(token, std::unexpected(error_from(message.reply_error, text("message"), text("hint"))));
-    } else {
-        settle(token, message.intent->payload());
-    }
+    std::expected<IntentBox, SendError> reply = std::unexpected(SendError(Reason::Malformed, std::move(message.error)));
+    if (message.intent) reply = *std::move(message.intent);
+    settle(token, answer_from(peer.name, reply, message.reply_error));
 }
 
 // ---- counters and repair ----
@@ -345,9 +390,10 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
 }
 
 void Endpoint::on_reset(Peer& peer, const wire::Head& head, Time now) {
+    if (head.session != peer.out.session()) return;  // of a session that is over; both are 0 if a sync had none
     if (head.own_instance != peer.instance) {
         learn_instance(peer, head.own_instance, now);
-    } else if (head.session == peer.out.session() && peer.out.has_session()) {
+    } else if (peer.out.has_session()) {
         end_outbound(peer, End::ReceiverForgot);
     }
 }

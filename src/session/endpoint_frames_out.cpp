@@ -8,6 +8,22 @@ namespace {
 // A peer with much to say lets the others have their turn after this many messages.
 constexpr int kMaxPerTurn = 64;
 
+// What is asked or answered. Returns the payload: of an error there is none, its texts are in the head.
+std::string_view write_message(const OutMessage& message, wire::Head& head) {
+    head.kind = message.kind;
+    if (message.kind != wire::MessageKind::Reply) {
+        head.name = message.intent.name();
+        return message.intent.payload_text();
+    }
+    head.reply_to_session = message.reply_to_session;
+    head.reply_to = message.reply_to;
+    if (message.error.empty()) return message.intent.payload_text();
+    head.error = message.error;
+    head.message = message.intent.payload()["message"].as_string();
+    head.hint = message.intent.payload()["hint"].as_string();
+    return {};
+}
+
 }  // namespace
 
 wire::Head Endpoint::head_to(const Peer& peer, wire::FrameType type) const {
@@ -20,6 +36,7 @@ wire::Head Endpoint::head_to(const Peer& peer, wire::FrameType type) const {
 }
 
 void Endpoint::pump(FrameSink& sink, Time now) {
+    send_plain_replies(sink);
     while (is_attached_ && !ready_.empty() && sink.has_room()) {
         Peer& peer = *ready_.front();
         ready_.pop_front();
@@ -135,29 +152,31 @@ bool Endpoint::send_messages(Peer& peer, FrameSink& sink) {
 void Endpoint::send_message(Peer& peer, const Outbound::Next& next, FrameSink& sink) {
     const OutMessage& message = *next.message;
     wire::Head head = head_to(peer, wire::FrameType::Message);
-    if (message.kind != wire::MessageKind::Reply) head.name = message.intent.name();
+    const std::string_view payload = write_message(message, head);
     head.session = peer.out.session();
     head.sequence = next.sequence;
     head.is_opening = peer.out.is_opening();
     if (head.is_opening) head.lost = peer.out.lost();
-    if (std::exchange(peer.owes_base, false) || next.is_again) head.base = peer.out.base();
-    head.kind = message.kind;
-    head.reply_to_session = message.reply_to_session;
-    head.reply_to = message.reply_to;
-    head.error = message.error;
+    if (std::exchange(peer.owes_base, false) || next.is_again || head.is_opening) head.base = peer.out.base();
     // The first one's counters end the opening; whoever waits is not kept waiting.
     head.wants_ack = message.token != 0 || (head.is_opening && next.sequence == 1);
     if (peer.has_untold() && !peer.in.has_exceptions()) add_counters(peer, head);
     if (message.kind == wire::MessageKind::Request && message.token != 0)
         peer.requests[{head.session.number, next.sequence}] = message.token;
-    sink.send(head, message.intent.payload_text());
+    sink.send(head, payload);
     ++(next.is_again ? statistics_.sent_again : statistics_.sent);
 }
 
 // To a peer without sessions: once, and forgotten.
 void Endpoint::send_plain_messages(Peer& peer, FrameSink& sink) {
     for (const OutMessage& message : peer.out.take_waiting()) {
-        if (message.token != 0) {
+        wire::Head head = head_to(peer, wire::FrameType::Message);
+        head.instance = 0;
+        const std::string_view payload = write_message(message, head);
+        if (message.kind == wire::MessageKind::Request && message.token != 0) {
+            head.sequence = ++last_plain_request_;
+            peer.requests[{0, head.sequence}] = message.token;
+        } else if (message.token != 0) {
             settle(message.token,
                    std::unexpected(SendError(
                        SendError::Reason::Unsupported,
@@ -165,13 +184,30 @@ void Endpoint::send_plain_messages(Peer& peer, FrameSink& sink) {
                        "Send without waiting, and have it answered by another intent")));
             continue;
         }
-        wire::Head head = head_to(peer, wire::FrameType::Message);
-        head.instance = 0;
-        head.name = message.intent.name();
-        sink.send(head, message.intent.payload_text());
+        sink.send(head, payload);
         ++statistics_.sent;
     }
     balance(peer);
+}
+
+void Endpoint::send_plain_replies(FrameSink& sink) {
+    while (is_attached_ && !plain_replies_.empty() && sink.has_room()) {
+        const PlainReply& reply = plain_replies_.front();
+        wire::Head head;
+        head.type = wire::FrameType::Message;
+        head.to = reply.to;
+        head.from = node_id_;
+        const std::string_view payload = write_message(reply.message, head);
+        sink.send(head, payload);
+        settings_.send_budget->give_back(reply.message.bytes());
+        plain_replies_.pop_front();
+    }
+}
+
+// They are not kept for another connection.
+void Endpoint::drop_plain_replies() {
+    for (const PlainReply& reply : plain_replies_) settings_.send_budget->give_back(reply.message.bytes());
+    plain_replies_.clear();
 }
 
 // What the peer is told of its session with us; that settles what is owed of it.

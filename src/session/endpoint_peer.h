@@ -72,8 +72,9 @@ struct Endpoint::Peer {
     std::vector<std::uint64_t> pongs;
     std::vector<std::uint64_t> pings;
 
-    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> requests;  // (session, sequence) → token
-    std::map<std::uint64_t, std::uint64_t> pinged;                              // number → token
+    // (session, sequence) → token; of a peer without sessions (0, a number of ours).
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> requests;
+    std::map<std::uint64_t, std::uint64_t> pinged;  // number → token
 
     std::uint64_t may_have_run_to = 0;  // what its farewell says
 

@@ -180,7 +180,7 @@ void Endpoint::fail_handled_requests(Peer& peer) {
     const std::uint64_t base = peer.out.base();
     for (auto request = peer.requests.begin(); request != peer.requests.end();) {
         const auto [number, sequence] = request->first;
-        if (number == session.number && sequence >= base) {
+        if (number == session.number && number != 0 && sequence >= base) {
             ++request;
             continue;
         }
@@ -190,6 +190,18 @@ void Endpoint::fail_handled_requests(Peer& peer) {
                                                 "the session with " + quote(peer.name) +
                                                     " has ended, and with it the "
                                                     "answer was lost: the request has run",
+                                                "Ask whether it has run before you repeat it")));
+    }
+}
+
+// A peer without sessions that is lost, or our connection: nothing tells whether it has run them.
+void Endpoint::fail_plain_requests(Peer& peer) {
+    for (auto request = peer.requests.begin(); request != peer.requests.end() && request->first.first == 0;) {
+        const std::uint64_t token = request->second;
+        request = peer.requests.erase(request);
+        settle(token, std::unexpected(SendError(Reason::Unconfirmed,
+                                                "the connection to " + quote(peer.name) +
+                                                    " was lost before it answered: the request may have run",
                                                 "Ask whether it has run before you repeat it")));
     }
 }
@@ -288,6 +300,7 @@ void Endpoint::peer_is_absent(Peer& peer, const PeerNews& news, Time now) {
             peer,
             SendError(is_unknown ? Reason::Unknown : Reason::Gone,
                       "node " + quote(peer.name) + (is_unknown ? " is not known to the hub" : " has left"), news.hint));
+        fail_plain_requests(peer);
         forget_name(peer);
         return;
     }
@@ -339,10 +352,12 @@ void Endpoint::on_detached(Time now) {
     static_cast<void>(now);
     if (!is_attached_) return;
     is_attached_ = false;
+    drop_plain_replies();
     for (const auto& [name, peer] : peers_) {
         if (!peer->has_sessions)
             drop_waiting(*peer,
                          SendError(Reason::Offline, "the connection to the hub was lost before the intent was sent"));
+        fail_plain_requests(*peer);
         schedule(*peer);
     }
 }

@@ -1,20 +1,12 @@
 #include "session/inbound.h"
 
 #include "session/outbound.h"
+#include "wire/protocol.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace nyamesh::session {
-
-namespace {
-
-// What it takes in a head, at most: each byte of the text may become an escape.
-std::size_t text_size(const wire::Exception& exception) {
-    return 32 + exception.reason.size() + 6 * exception.message.size();
-}
-
-}  // namespace
 
 std::size_t InMessage::bytes() const noexcept {
     return (intent ? intent->name().size() + intent->payload_text().size() : error.size()) + 64;
@@ -117,11 +109,9 @@ std::size_t Inbound::drop_early() {
 wire::AckFields Inbound::counters(bool may_grow) {
     if (may_grow && exceptions_.size() < kMaxExceptions) credit_ = std::max(credit_, handled_ + kWindow);
     wire::AckFields ack{session_, received_, handled_, std::max(credit_, received_), {}};
-    std::size_t bytes = 0;
     for (const wire::Exception& exception : exceptions_) {
         if (exception.sequence > handled_) break;
-        bytes += text_size(exception);
-        if (bytes > kMaxExceptionBytes && !ack.exceptions.empty()) {
+        if (ack.exceptions.size() == wire::kMaxExceptions) {
             ack.handled = exception.sequence - 1;
             break;
         }

@@ -42,8 +42,6 @@ public:
     // How many messages beyond the handled ones a sender may send, and failures kept until the sender knows them.
     static constexpr std::uint64_t kWindow = 1024;
     static constexpr std::size_t kMaxExceptions = 1024;
-    // Of a head, failures take this much; what does not fit is told once these are confirmed.
-    static constexpr std::size_t kMaxExceptionBytes = 4096;
     // Ended sessions of the same peer whose counters are remembered, to tell how much of them was missed.
     static constexpr std::size_t kMaxEnded = 16;
 

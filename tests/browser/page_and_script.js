@@ -1,5 +1,5 @@
 // A page and a Nyash script talk through a hub. The page's JavaScript is the example of docs/protocol.md as it stands
-// there; only the port of the hub is put in.
+// there; only the port of the hub is put in. Then they ask each other.
 //
 //     node page_and_script.js CHROMIUM NYASH SMALL_HUB PROTOCOL_MD
 "use strict";
@@ -17,9 +17,23 @@ bob = new P2PBox("bob", "websocket")
 bob.on("chat.message", function(intent, from) {
     print(from + ": " + intent.payload.text)
     bob.send(from, new IntentBox("chat.message", { text: "hello, page" }))
+})
+bob.on("add", function(intent, from) { return intent.payload[0] + intent.payload[1] })
+bob.on("ask me", function(intent, from) {
+    print(bob.request("page", new IntentBox("colour", null)))
     bob.close()
 })
 bob.onState(function(state, problem) { print(state) })
+`;
+
+// What a page does beyond the example: it asks, with a number of its own, and answers with the asker's.
+const questions = `
+socket.addEventListener("message", ({ data }) => {
+    const frame = JSON.parse(data.split("\\n")[0]);
+    if (frame.k === "q") socket.send(JSON.stringify({ t: "m", to: frame.from, from: "page", k: "r", re: frame.q }) + "\\n\\"blue\\"");
+});
+socket.send('{"t":"m","to":"bob","from":"page","n":"add","q":42,"k":"q"}\\n[2,3]');
+send("bob", "ask me", null);
 `;
 
 function check(got, wanted, what) {
@@ -70,16 +84,22 @@ async function main() {
         cleanups.push(() => browser.close());
         const page = await browser.newPage();
         page.on("pageerror", error => console.error("the page: " + error));
-        const heard = new Promise(resolve => {
-            page.on("console", async message => {
+        const heard = () => new Promise(resolve => {
+            page.once("console", async message => {
                 const values = await Promise.all(message.args().map(value => value.jsonValue()));
                 resolve(JSON.stringify(values.length > 0 ? values : message.text()));
             });
         });
+        const greeting = heard();
         await page.goto(origin);
         await page.addScriptTag({ content: exampleFor(url) });
-        check(await heard, '["bob","chat.message",{"text":"hello, page"}]', "what the page has heard");
+        check(await greeting, '["bob","chat.message",{"text":"hello, page"}]', "what the page has heard");
         check(await bob.line(), "page: hello from a page", "what the script has heard");
+
+        const answer = heard();
+        await page.addScriptTag({ content: questions });
+        check(await answer, '["bob",null,5]', "what the script has answered");
+        check(await bob.line(), "blue", "what the page has answered");
         check(await bob.ended, 0, "the script's status");
         console.log("a page and a script have met");
     } finally {

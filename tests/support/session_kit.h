@@ -43,6 +43,13 @@ struct SessionNode {
     std::function<Answer(const session::Deliver&)> answers;
 };
 
+// A page in a browser, as it stands in docs/protocol.md §8: it keeps no sessions, and speaks for itself.
+struct SessionPage {
+    std::string name;
+    simulation::Relay::Link link = 0;
+    std::vector<std::string> received;  // frames of nodes, as they came
+};
+
 class SessionNet {
 public:
     session::Time now{std::chrono::hours(1)};
@@ -63,6 +70,20 @@ public:
         node.link = ++last_link_;
         REQUIRE(relay_.bind(node.link, node.name, node.instance, true, now));
         node.endpoint->on_attached(now);
+        run();
+    }
+    SessionPage& open_page(const std::string& name) {
+        pages_.push_back(std::make_unique<SessionPage>(SessionPage{name, ++last_link_, {}}));
+        REQUIRE(relay_.bind(last_link_, name, ++last_instance_, false, now));
+        run();
+        return *pages_.back();
+    }
+    void send(const SessionPage& page, std::string frame) {
+        relay_.on_bytes(page.link, std::move(frame), now);
+        run();
+    }
+    void leave(SessionPage& page) {
+        relay_.unbind(std::exchange(page.link, 0), now);
         run();
     }
     // Both sides see it at once; what waits in the node goes nowhere.
@@ -203,6 +224,9 @@ private:
         }
     }
     void arrive(simulation::Relay::Link link, const std::string& bytes) {
+        for (const auto& page : pages_) {
+            if (page->link == link && !bytes.starts_with(R"({"t":"peer")")) page->received.push_back(bytes);
+        }
         for (const auto& node : nodes_) {
             if (node->link != link || !node->endpoint) continue;
             const auto frame = wire::decode(bytes, scratch_);
@@ -226,6 +250,7 @@ private:
     simulation::Relay relay_{
         [this](simulation::Relay::Link link, std::string bytes) { under_way_.emplace_back(link, std::move(bytes)); }};
     std::vector<std::unique_ptr<SessionNode>> nodes_;
+    std::vector<std::unique_ptr<SessionPage>> pages_;
     std::deque<std::pair<simulation::Relay::Link, std::string>> under_way_;
     std::vector<std::pair<simulation::Relay::Link, std::string>> sent_;
     wire::Scratch scratch_;
