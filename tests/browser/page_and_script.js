@@ -99,7 +99,7 @@ async function main() {
         const answer = heard();
         await page.addScriptTag({ content: questions });
         check(await answer, '["bob",null,5]', "what the script has answered");
-        check(await bob.line(), "blue", "what the page has answered");
+        check(await bob.line(), "Ok(blue)", "what the page has answered");
         check(await bob.ended, 0, "the script's status");
         console.log("a page and a script have met");
     } finally {
