@@ -224,7 +224,7 @@ private:
     void drop_inbound(Peer& peer);
     void fail_handled_requests(Peer& peer);
     void fail_plain_requests(Peer& peer);
-    void drop_waiting(Peer& peer, const SendError& error);
+    std::uint64_t drop_waiting(Peer& peer, const SendError& error);
     void resend_pings(Peer& peer);
     void forget_name(Peer& peer);
     void ask_hub(Peer& peer);

@@ -648,6 +648,23 @@ TEST_CASE_FIXTURE(Two, "giving up takes back what has not been sent") {
     CHECK(bob.received == "1");
 }
 
+TEST_CASE_FIXTURE(Two, "what was never sent until the window ended is a gap as well, exact each time") {
+    send(1, 2);
+    net.advance(50ms);
+    for (const char* told : {"alice:3", "alice:3 alice:2"}) {
+        const int count = std::string(told).size() > 7 ? 2 : 3;
+        net.detach(alice);
+        for (int i = 0; i < count; ++i) REQUIRE(net.send(alice, "bob", 100 + i));
+        net.advance(120s);
+        net.attach(alice);
+        send(3, 3);
+        net.advance(50ms);
+        CHECK(bob.gaps == told);
+    }
+    CHECK(bob.received == "1 2 3 3");
+    CHECK(alice.unconfirmed == "bob:100:not_sent bob:101:not_sent bob:102:not_sent bob:100:not_sent bob:101:not_sent");
+}
+
 // ---- peers without sessions ----
 
 TEST_CASE("a peer without sessions: at most once, never buffered, and no waiting for it") {

@@ -206,12 +206,15 @@ void Endpoint::fail_plain_requests(Peer& peer) {
     }
 }
 
-// What has never been on a wire ends with `error`: whoever waits is told, else the application.
-void Endpoint::drop_waiting(Peer& peer, const SendError& error) {
+// What has never been on a wire ends with `error`: whoever waits is told, else the application. Returns how many
+// sends that seemed to have gone well it takes back.
+std::uint64_t Endpoint::drop_waiting(Peer& peer, const SendError& error) {
+    std::uint64_t dropped = 0;
     for (const OutMessage& message : peer.out.take_waiting()) {
         if (message.token != 0) {
             settle(message.token, std::unexpected(error));
         } else if (message.kind == wire::MessageKind::Intent) {
+            ++dropped;
             ++statistics_.unconfirmed;
             events_.emplace_back(Unconfirmed{peer.name, message.intent, error.reason});
         }
@@ -219,6 +222,7 @@ void Endpoint::drop_waiting(Peer& peer, const SendError& error) {
     for (const auto& [number, token] : std::exchange(peer.pinged, {})) settle(token, std::unexpected(error));
     peer.pings.clear();
     balance(peer);
+    return dropped;
 }
 
 // ---- what the hub says ----
@@ -397,9 +401,12 @@ void Endpoint::peer_on_time(Peer& peer, Time now) {
     }
     if (peer.expects() && peer.quiet_since + settings_.resume_window <= now) {
         end_outbound(peer, End::Lost);
-        drop_waiting(peer, SendError(Reason::NotSent,
-                                     "nothing was heard of " + quote(peer.name) + " for the whole resume window",
-                                     "Send it again once it is back"));
+        const std::uint64_t dropped =
+            drop_waiting(peer, SendError(Reason::NotSent,
+                                         "nothing was heard of " + quote(peer.name) + " for the whole resume window",
+                                         "Send it again once it is back"));
+        // To whoever reads on at the other end that is a hole as well.
+        if (dropped > 0 && peer.instance != 0) peer.out.gave_up(++last_session_number_, dropped);
         forget_name(peer);
     } else if (!peer.expects() && peer.is_known && peer.where == Peer::Where::Away &&
                peer.away_since + settings_.resume_window <= now) {

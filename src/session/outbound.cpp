@@ -51,7 +51,8 @@ Outbound::Next Outbound::take_next() {
 
 bool Outbound::acknowledge(const wire::AckFields& ack, const Settle& settle) {
     if (ack.received > last() || ack.handled > ack.received) return false;
-    is_opening_ = false;
+    if (std::exchange(is_opening_, false))
+        sum_told_ = lost_.empty() || lost_.front().number != 0 ? 0 : lost_.front().last;
     lost_.clear();
     credit_ = std::max(credit_, ack.credit);
     for (std::uint64_t sequence = std::max(received_, handled_) + 1; sequence <= ack.received; ++sequence) {
@@ -83,8 +84,10 @@ std::vector<OutMessage> Outbound::end(Trail trail) {
     for (const OutMessage& message : ended) forget_bytes(message);
     if (trail == Trail::None) {
         lost_.clear();
+        sum_told_ = 0;
     } else if (!ended.empty()) {
         const bool is_exact = trail == Trail::Exact;
+        if (!is_exact) sum_told_ = 0;
         leave_trail({is_exact ? session_.number : 0, is_exact ? last() : ended.size()});
     }
     sent_.clear();
@@ -102,7 +105,7 @@ void Outbound::leave_trail(wire::LostSession lost) {
         lost = *oldest;
         lost_.erase(oldest);
     }
-    if (lost_.empty() || lost_.front().number != 0) lost_.insert(lost_.begin(), wire::LostSession{});
+    if (lost_.empty() || lost_.front().number != 0) lost_.insert(lost_.begin(), wire::LostSession{0, sum_told_});
     lost_.front().last += lost.last;
 }
 

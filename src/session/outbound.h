@@ -99,6 +99,9 @@ public:
     };
     // The session is over: what has been on a wire and is not handled, in order.
     std::vector<OutMessage> end(Trail trail);
+    // So many that were taken and never put on a wire are given up. To the receiver they are a session, of a number
+    // used for nothing else, of which nothing has arrived.
+    void gave_up(std::uint32_t number, std::uint64_t count) { leave_trail({number, count}); }
     std::vector<OutMessage> take_waiting();
     // Gives up a wait. Of what has never been on a wire: takes the message back, too, and returns it.
     enum class GivenUp : std::uint8_t { NotFound, TakenBack, OnItsWay };
@@ -121,6 +124,7 @@ private:
     std::uint64_t cursor_ = 1;  // the next sequence to put on the wire
     bool is_opening_ = true;
     std::vector<wire::LostSession> lost_;
+    std::uint64_t sum_told_ = 0;  // of what is added up the receiver has counted this much
 };
 
 }  // namespace nyamesh::session

@@ -169,4 +169,17 @@ TEST_CASE("the trail of dead sessions: until the next one is acknowledged, and a
     while (out.has_next()) out.take_next();
     CHECK(out.acknowledge({{7, 11}, 0, 0, 0, {}}, [](auto&, auto*) {}));
     CHECK(out.lost().empty());
+    // A sum that comes again goes on where the receiver has counted to; one it was shown the end of begins anew.
+    for (std::uint32_t number = 12; number <= 20; ++number) out.gave_up(number, 3);
+    CHECK(out.lost().front() == wire::LostSession{0, 7});
+    out.end(Outbound::Trail::Exact);
+    for (int round = 0; round < 2; ++round) {
+        out.begin({7, 30});
+        out.push(message(1));
+        while (out.has_next()) out.take_next();
+        CHECK(out.acknowledge({{7, 30}, 1, 1, 0, {}}, [](auto&, auto*) {}));
+        out.end(Outbound::Trail::Exact);
+    }
+    for (std::uint32_t number = 31; number <= 39; ++number) out.gave_up(number, 3);
+    CHECK(out.lost().front() == wire::LostSession{0, 3});
 }

@@ -153,7 +153,18 @@ void Ledger::is_unconfirmed(std::uint64_t from, const session::Unconfirmed& even
         violated("message " + number(id) + " was reported by another than its sender");
     if (message->is_reported) violated("message " + number(id) + " was reported twice");
     message->is_reported = true;
+    if (event.reason == Reason::NotSent) drops(*message);
     outcome(*message, id, event.reason);
+}
+
+// The life that is there now reads on without it, if the sender meant that one.
+void Ledger::drops(const Message& message) {
+    const std::pair key(message.sending.from, message.sending.to);
+    Dropped& dropped = dropped_[key];
+    const std::uint64_t life = latest_[message.sending.to];
+    if (dropped.target != life) dropped = {0, dropped.certain + dropped.perhaps, life};
+    const auto known = last_target_.find(key);
+    ++(known != last_target_.end() && known->second == life ? dropped.certain : dropped.perhaps);
 }
 
 // Somebody was told that it ended this way.
@@ -179,6 +190,7 @@ void Ledger::is_on_wire(const wire::SessionId& session, std::uint64_t sequence, 
     const std::string what = "session " + number(session.number) + ", number " + number(sequence);
     if (trail.target != 0 && trail.target != target_instance) violated(what + ": sent to two instances");
     trail.target = target_instance;
+    last_target_[{session.instance, lives_[target_instance].name}] = target_instance;
     trail.last = std::max(trail.last, sequence);
     if (!id) return;
     if (const auto known = trail.intents.find(sequence); known != trail.intents.end() && known->second != *id)
@@ -237,6 +249,11 @@ void Ledger::compare_gap(std::uint64_t at, std::uint64_t from, std::uint32_t ses
         const std::uint64_t had_at_most = missing == trail.intents.end() ? trail.last : missing->first - 1;
         least += trail.last - had_at_most;
         most += trail.last - trail.delivered;
+    }
+    if (const auto dropped = dropped_.extract({from, lives_[at].name})) {
+        const Dropped& d = dropped.mapped();
+        if (d.target == at) least += d.certain;
+        most += d.certain + d.perhaps;
     }
     std::uint64_t told = 0;
     if (const auto gap = gap_told_.find({at, lives_[from].name}); gap != gap_told_.end()) {

@@ -117,6 +117,12 @@ private:
         MessageId last_id = 0;
         std::uint32_t session = 0;
     };
+    // Sends that were accepted and then given up before they were on any wire.
+    struct Dropped {
+        std::uint64_t certain = 0;  // known to have been meant for `target`
+        std::uint64_t perhaps = 0;  // the sender may not have known that life
+        std::uint64_t target = 0;
+    };
     struct GapTold {
         std::uint64_t by = 0;  // the sender's life then
         std::uint64_t missed = 0;
@@ -124,6 +130,7 @@ private:
 
     Message* find(MessageId id);
     void outcome(Message& message, MessageId id, SendError::Reason reason);
+    void drops(const Message& message);
     void compare_gap(std::uint64_t at, std::uint64_t from, std::uint32_t session);
     static bool is_accounted(const Message& message);
 
@@ -132,8 +139,10 @@ private:
     std::unordered_map<std::string, std::uint64_t> latest_;
     std::map<std::pair<std::uint64_t, std::uint64_t>, MessageId> waits_;  // (instance, token); 0: a ping
     std::map<std::pair<std::uint64_t, std::uint32_t>, SessionTrail> sessions_;
-    std::map<std::pair<std::uint64_t, std::uint64_t>, Reception> receptions_;  // (at, from)
-    std::map<std::pair<std::uint64_t, std::string>, GapTold> gap_told_;        // (at, name of the sender)
+    std::map<std::pair<std::uint64_t, std::uint64_t>, Reception> receptions_;     // (at, from)
+    std::map<std::pair<std::uint64_t, std::string>, GapTold> gap_told_;           // (at, name of the sender)
+    std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> last_target_;  // (sender, name) → life
+    std::map<std::pair<std::uint64_t, std::string>, Dropped> dropped_;            // (sender, name)
     bool gaps_are_exact_ = true;
     std::string violation_;
     Counts counts_;
