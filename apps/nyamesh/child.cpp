@@ -13,8 +13,10 @@
 
 namespace tool {
 
-std::expected<std::unique_ptr<Child>, std::string> Child::start(std::vector<std::string> words) {
+std::expected<std::unique_ptr<Child>, std::string> Child::start(std::vector<std::string> words,
+                                                                const std::string& program) {
     words.insert(words.begin(), "nyamesh");
+    const char* const file = program.empty() ? "/proc/self/exe" : program.c_str();
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -31,7 +33,7 @@ std::expected<std::unique_ptr<Child>, std::string> Child::start(std::vector<std:
         if (::getppid() != parent) ::_exit(127);
         ::dup2(in[0], STDIN_FILENO);
         ::dup2(out[1], STDOUT_FILENO);
-        ::execv("/proc/self/exe", arguments.data());
+        ::execv(file, arguments.data());
         ::_exit(127);
     }
     ::close(in[0]), ::close(out[1]);

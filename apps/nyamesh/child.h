@@ -1,5 +1,5 @@
-// Child: this program once more, in a process of its own. What it prints is read line by line; it ends with us, however
-// we end.
+// Child: this program once more (or another one that answers to the same words), in a process of its own. What it
+// prints is read line by line; it ends with us, however we end.
 #pragma once
 
 #include <chrono>
@@ -21,8 +21,9 @@ namespace tool {
 
 class Child {
 public:
-    // `words` after the program's name.
-    static std::expected<std::unique_ptr<Child>, std::string> start(std::vector<std::string> words);
+    // `words` after the program's name. No program: this one.
+    static std::expected<std::unique_ptr<Child>, std::string> start(std::vector<std::string> words,
+                                                                    const std::string& program = {});
     ~Child();  // kill()
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;

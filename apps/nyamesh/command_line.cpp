@@ -246,6 +246,8 @@ void Words::add_measurements() {
     c->add_option("--seeds", verify.seeds, "how often each, cut at other moments (1)")->check(CLI::Range(1, 100'000));
     c->add_option("--first-seed", verify.first_seed, "(1)");
     c->add_option("--jobs", verify.jobs, "runs at the same time (1)")->check(CLI::Range(1, 64));
+    c->add_option("--other-hub", verify.other_hub)->group("");  // for benchmarks/cuts
+    c->add_option("--other-end", verify.other_end)->group("");
     add_json(*c, verify.is_json);
 
     c = add("bench", "how fast and how soon, between two processes through a hub",
@@ -285,6 +287,7 @@ std::string bash_completion(const CLI::App& app) {
         commands += (commands.empty() ? "" : " ") + command->get_name();
         std::string options;
         for (const CLI::Option* option : command->get_options()) {
+            if (option->get_group().empty()) continue;
             for (const std::string& name : option->get_lnames()) options += (options.empty() ? "--" : " --") + name;
         }
         cases += "        " + command->get_name() + ") words='" + options + "' ;;\n";

@@ -82,6 +82,9 @@ struct VerifyCommand {
     std::uint64_t jobs = 1;
     std::chrono::milliseconds resume_window{120'000};
     bool is_json = false;
+    // Programs that take the places of `nyamesh hub` and `nyamesh verify-end`, so that others can be put on the same
+    // cables: given the same words they say the same lines. Empty: ours.
+    std::string other_hub, other_end;
 };
 // The two ends that `verify` and `bench` start in processes of their own.
 struct EndCommand {

@@ -23,6 +23,8 @@ std::string random_text() {
     return text;
 }
 
+constexpr const char* kIsItRunning = "Is it running? Start one with: nyamesh hub";
+
 struct FirstNews {
     std::mutex mutex;
     std::condition_variable changed;
@@ -72,11 +74,13 @@ std::expected<void, SendError> wait_until_connected(nyamesh::P2PBox& box, const 
     lock.unlock();
     registration.off();
     if (box.state() == ConnectionState::Connected) return {};
-    const bool is_known = !problem.empty();
     const std::string where = options.url.empty() ? "the hub" : options.url;
-    return std::unexpected(SendError(SendError::Reason::Offline,
-                                     is_known ? problem : "no connection to " + where + (is_in_time ? "" : " in time"),
-                                     "Is it running? Start one with: nyamesh hub"));
+    if (problem.empty())
+        return std::unexpected(SendError(SendError::Reason::Offline,
+                                         "no connection to " + where + (is_in_time ? "" : " in time"), kIsItRunning));
+    // A hub that is there and does not want us is another matter.
+    return std::unexpected(SendError(SendError::Reason::Offline, problem,
+                                     problem.ends_with(" refused the connection") ? kIsItRunning : ""));
 }
 
 std::expected<nyamesh::IntentBox, SendError> typed_intent(std::string_view name, std::string_view payload) {

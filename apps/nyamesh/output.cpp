@@ -31,7 +31,6 @@ int fail(const nyamesh::SendError& error, bool is_json) {
                                                {"hint", error.hint}}}});
     } else {
         complain(printable(error.to_string()));
-        if (!error.hint.empty()) std::fprintf(stderr, "         %s\n", printable(error.hint).c_str());
     }
     return kFailed;
 }

@@ -52,7 +52,7 @@ double since_epoch_ms(Clock::time_point at) {
 // A hub in a process of its own, which can be killed and comes back at the same address.
 class HubProcess {
 public:
-    HubProcess() {
+    explicit HubProcess(std::string program) : program_(std::move(program)) {
         std::string pattern = (std::filesystem::temp_directory_path() / "nyamesh-verify-XXXXXX").string();
         if (::mkdtemp(pattern.data()) != nullptr) state_ = pattern;
     }
@@ -65,8 +65,8 @@ public:
     HubProcess& operator=(const HubProcess&) = delete;
 
     Or<void> start() {
-        child_ =
-            NYA_TRY(Child::start({"hub", "--listen", "127.0.0.1:" + port_, "--log", "off", "--state-dir", state_}));
+        child_ = NYA_TRY(
+            Child::start({"hub", "--listen", "127.0.0.1:" + port_, "--log", "off", "--state-dir", state_}, program_));
         const auto url = child_->hear(10s);
         if (!url) return std::unexpected("the hub does not start");
         port_ = url->substr(url->rfind(':') + 1);
@@ -76,6 +76,7 @@ public:
     const std::string& port() const { return port_; }
 
 private:
+    std::string program_;
     std::string state_;
     std::string port_ = "0";
     std::unique_ptr<Child> child_;
@@ -98,7 +99,10 @@ Or<std::pair<std::string, std::string>> split_url(const std::string& url) {
 class Run {
 public:
     Run(const VerifyCommand& command, std::string scenario, std::uint64_t seed)
-        : command_(command), scenario_(std::move(scenario)), random_(seed * 1'000'003 + scenario_.size()) {}
+        : command_(command),
+          scenario_(std::move(scenario)),
+          random_(seed * 1'000'003 + scenario_.size()),
+          hub_(command.other_hub) {}
 
     Or<Outcome> play() {
         NYA_TRY(build());
@@ -144,7 +148,7 @@ private:
                                        "--resume-window",
                                        std::to_string(command_.resume_window.count()) + "ms"};
         if (!to.empty()) words.insert(words.end(), {"--to", to, "--messages", std::to_string(command_.messages)});
-        auto child = NYA_TRY(Child::start(std::move(words)));
+        auto child = NYA_TRY(Child::start(std::move(words), command_.other_end));
         const auto line = child->hear(10s);
         if (!line || *line != R"({"ready":true})")
             return std::unexpected("'" + name + "' does not reach the hub" + (line ? ": " + *line : ""));

@@ -23,7 +23,7 @@ options:
   --help            print this
 
 exit status: 0 ok, 1 an error in the program, 2 an error on the command line,
-130 ended by Ctrl-C (a second Ctrl-C ends a script that does not stop)
+130 ended by Ctrl-C, 143 by SIGTERM (a second one ends a script that does not stop)
 )";
 
 constexpr std::string_view kOptions[] = {"-e",

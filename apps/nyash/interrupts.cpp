@@ -17,15 +17,18 @@ namespace {
 
 std::atomic<nyash::Interpreter*> watched = nullptr;
 std::atomic<bool> is_pending = false;
+std::atomic<int> first_signal = SIGINT;  // that which is pending
+static_assert(std::atomic<int>::is_always_lock_free);
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<nyash::Interpreter*>::is_always_lock_free);
 sem_t raised;          // counts the signals for the thread that wakes
 std::mutex is_in_use;  // held while the interpreter is woken
 bool has_terminal = false;
 termios terminal{};  // as it was found: a line editor may have changed it
 
-void on_interrupt(int) {
+void on_interrupt(int signal) {
     const int error = errno;
     nyash::Interpreter* interpreter = watched;
+    if (!is_pending) first_signal = signal;
     if (!interpreter || is_pending.exchange(true)) Interrupts::end_process();
     interpreter->interrupt_running();
     sem_post(&raised);
@@ -64,18 +67,22 @@ std::shared_ptr<nya::Clock> Interrupts::clock() {
     return std::make_shared<WatchedClock>();
 }
 
-Interrupts::Interrupts(nyash::Interpreter& interpreter) {
+Interrupts::Interrupts(nyash::Interpreter& interpreter, Of what) {
     has_terminal = tcgetattr(STDIN_FILENO, &terminal) == 0;
     sem_init(&raised, 0, 0);
     watched = &interpreter;
     struct sigaction action{};
     action.sa_handler = on_interrupt;
     action.sa_flags = SA_RESTART;
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, nullptr);
+    if (what == Of::Script) sigaction(SIGTERM, &action, nullptr);
 }
 
 Interrupts::~Interrupts() {
     std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
     const std::lock_guard lock(is_in_use);
     watched = nullptr;
 }
@@ -86,11 +93,12 @@ void Interrupts::handled() {
 
 void Interrupts::end_process() {
     if (has_terminal) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
-    std::signal(SIGINT, SIG_DFL);
+    const int signal = first_signal;
+    std::signal(signal, SIG_DFL);
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
+    sigaddset(&set, signal);
     pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-    ::kill(::getpid(), SIGINT);
-    ::_exit(nyash::kInterrupted);
+    ::kill(::getpid(), signal);
+    ::_exit(128 + signal);
 }

@@ -92,12 +92,12 @@ int run(CommandLine& line) {
     if (line.program == CommandLine::Program::Stdin) line.code = all_of_stdin();
     if (line.wants_repl) {
         Repl repl(std::move(options));
-        const Interrupts interrupts(repl.interpreter());
+        const Interrupts interrupts(repl.interpreter(), Interrupts::Of::Session);
         if (line.program != CommandLine::Program::None) (void)run_program(repl.interpreter(), line);
         return repl.run();
     }
     nyash::Interpreter interpreter(std::move(options));
-    const Interrupts interrupts(interpreter);
+    const Interrupts interrupts(interpreter, Interrupts::Of::Script);
     return run_program(interpreter, line);
 }
 

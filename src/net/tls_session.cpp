@@ -36,6 +36,8 @@ std::string certificate_words(long reason, const std::string& host) {
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
         case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
             return whose + " was issued by an unknown CA";
+        case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+            return whose + " was issued by an unknown CA (one we know has the same name, but another key)";
         default:
             break;
     }
@@ -117,9 +119,11 @@ private:
     }
 
     std::string words_of(unsigned long code) const {
+        // `code` is the first of several errors, and a wrong signature is one of arithmetic before it is one of ours.
+        const long verified = SSL_get_verify_result(ssl_);
+        if (is_shaking_ && !context_->is_server && context_->verifies && verified != X509_V_OK)
+            return certificate_words(verified, host_);
         switch (ERR_GET_REASON(code)) {
-            case SSL_R_CERTIFICATE_VERIFY_FAILED:
-                return certificate_words(SSL_get_verify_result(ssl_), host_);
             case SSL_R_WRONG_VERSION_NUMBER:
             case SSL_R_HTTP_REQUEST:
             case SSL_R_HTTPS_PROXY_REQUEST:

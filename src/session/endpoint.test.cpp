@@ -363,6 +363,30 @@ TEST_CASE_FIXTURE(Two, "after the window the receiver is told of one gap, with t
     CHECK(bob.gaps == "alice:3");
 }
 
+// It was taken for here and unknown at once: the next message waited for an answer of the hub that nobody had asked for.
+TEST_CASE("a peer that speaks first after the window was over is reached again") {
+    Settings patient;
+    patient.resume_window = 1h;
+    SessionNet net;
+    auto& alice = net.open("alice");
+    auto& bob = net.open("bob", patient);
+    net.send(alice, "bob", 1);
+    net.advance(1s);
+    net.loses = [](const wire::Head& head, auto) { return head.from == "alice"; };
+    net.send(alice, "bob", 2);
+    net.detach(alice);
+    net.detach(bob);
+    net.advance(121s);
+    CHECK(alice.unconfirmed == "bob:2:unconfirmed");
+    net.loses = [](auto&, auto) { return false; };
+    net.attach(alice);
+    net.attach(bob);  // asks alice where she stands
+    net.send(alice, "bob", 3, Waits::Nothing, 7, net.now + 5s);
+    CHECK(bob.received == "1 3");
+    CHECK(alice.settled != "7:not_sent");
+    CHECK(bob.gaps == "alice:1");
+}
+
 TEST_CASE_FIXTURE(Two, "what was received after all is no gap; several dead sessions are told together") {
     lose(bob, FrameType::Ack);
     send(1, 2);

@@ -125,7 +125,12 @@ public:
         const nya::Lock lock(mutex_);
         return problem_;
     }
-    void want_news(unsigned bits) noexcept { wanted_news_.fetch_or(bits, std::memory_order_relaxed); }
+    // Who asks late is told the state all the same: a connection on one machine may fail sooner than anybody can ask.
+    void want_news(unsigned bits) {
+        wanted_news_.fetch_or(bits, std::memory_order_relaxed);
+        if ((bits & kState) == 0) return;
+        loop_->post([self = shared_from_this()] { self->tell_state(); });
+    }
     bool runs_on_loop() const noexcept { return loop_->runs_here(); }
 
     void begin_close() {
@@ -328,10 +333,15 @@ private:
     }
 
     void set_state(ConnectionState state, const SendError* why) {
-        const bool is_new = state_.exchange(state, std::memory_order_acq_rel) != state;
-        if (!is_new || (wanted_news_.load(std::memory_order_relaxed) & kState) == 0) return;
-        tell(news::kState,
-             nya::Json{{"state", to_string(state)}, {"error", why != nullptr ? json_of(*why) : nya::Json()}});
+        if (state_.exchange(state, std::memory_order_acq_rel) == state) return;
+        state_news_ = nya::Json{{"state", to_string(state)}, {"error", why != nullptr ? json_of(*why) : nya::Json()}};
+        tell_state();
+    }
+
+    // Once each, and only to somebody who listens.
+    void tell_state() {
+        if (state_news_.is_null() || (wanted_news_.load(std::memory_order_relaxed) & kState) == 0) return;
+        tell(news::kState, std::exchange(state_news_, {}));
     }
 
     void tell(std::string_view what, nya::Json about) {
@@ -436,6 +446,7 @@ private:
     // The loop's thread only.
     ReceiveCallback receive_;
     std::deque<Waiting> waiting_;
+    nya::Json state_news_;  // nobody has been told yet; null: all is told
     net::Loop::TimerId timer_ = 0;
     net::Loop::TimerId ask_again_ = 0;
     net::Loop::TimerId leave_timer_ = 0;
