@@ -185,6 +185,9 @@ private:
     void drop_waiting(NodeSlot& slot);
     void drop_and_let_go(NodeSlot& slot);
     bool hand_over(NodeSlot& slot, ThreadContext* deferred_on);
+    class Resumption;
+    bool post_resumption(nya::Executor& executor, NodeSlot& slot, state::Word identity);
+    bool take_back_and_drop(NodeSlot& slot, state::Word identity);
     void post_resume(nya::Executor& executor, NodeSlot& slot, state::Word identity);
     bool resume(NodeSlot& slot, state::Word identity, Turn turn);
     void offer_to_helpers(NodeSlot& slot);
