@@ -20,6 +20,7 @@
 #include <nyamesh/trace.h>
 #include <nyamesh/transport_kind.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -187,6 +188,14 @@ public:
     // How a send by a transport went, for statistics and trace.
     void trace_transport(std::string_view from, std::string_view to, const IntentBox& intent,
                          const std::expected<void, SendError>& result);
+    // What a wire has done by itself; see the last steps of TraceEvent. To ask first whether anybody wants to know
+    // costs a load: the flag is true while there is a hook, and may be kept for longer than the bus.
+    void trace_wire(TraceEvent::Step step, std::string_view from, std::string_view to, const IntentBox& intent,
+                    std::optional<SendError::Reason> reason, std::string_view detail);
+    const std::shared_ptr<const std::atomic<bool>>& tracing_flag() const noexcept;
+    // What statistics() tells of wires is what these tell. Removed, its last figures stay in the sums.
+    std::uint64_t add_wire(WireCounter counter);
+    void remove_wire(std::uint64_t number);
 
     // NodeNotFound(unknown) for `id`, with "did you mean" from the nodes of this process.
     SendError node_not_found(std::string_view id) const;

@@ -27,12 +27,17 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nyamesh {
+
+namespace detail {
+struct CallsAnywhere;
+}
 
 struct P2PBoxOptions {
     // The bus to be on; null: MessageBus::global().
@@ -138,6 +143,14 @@ public:
     void request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, AnswerCallback done);
     void send_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, SentCallback done);
 
+    // The same with a future, which always ends, at the timeout at the latest: with what `done` would be told, or
+    // BusError(closed) if there is nobody left to tell. It needs no executor to run, and may be dropped: its destructor
+    // does not wait. get() blocks: inside a handler that the answer needs (of the target, or of another node on the
+    // same single thread) until the timeout. For coroutines there is asio.h.
+    std::future<Answer> request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts = {});
+    std::future<std::expected<void, SendError>> send_async(std::string_view to, const IntentBox& intent,
+                                                           const SendOpts& opts = {});
+
     // News of the wire, told in turn with the node's messages; a node in process has none. Each adds a handler.
     std::expected<Registration, SendError> on_state(std::move_only_function<void(const StateChange&)> handler);
     std::expected<Registration, SendError> on_unconfirmed(
@@ -175,6 +188,7 @@ public:
     void close();
 
 private:
+    friend struct detail::CallsAnywhere;
     struct Impl;
     explicit P2PBox(std::unique_ptr<Impl> impl) noexcept;
     std::expected<Registration, SendError> on_news(std::string_view name,
@@ -186,5 +200,20 @@ private:
 
     std::unique_ptr<Impl> impl_;
 };
+
+namespace detail {
+
+// For adapters to other ways of waiting, as asio.h is one: request_async() and send_async(), but `done` is called
+// wherever the end becomes known: before this returns, or on any thread, also in the middle of a node's turn. It only
+// hands on what it is told, and runs no code of a user. Destroyed uncalled: there is nobody left who could tell.
+struct CallsAnywhere {
+    static void request(P2PBox& node, std::string_view to, const IntentBox& intent, const SendOpts& opts,
+                        AnswerCallback done);
+    static void send(P2PBox& node, std::string_view to, const IntentBox& intent, const SendOpts& opts,
+                     SentCallback done);
+    static SendError nobody_left();  // BusError(closed)
+};
+
+}  // namespace detail
 
 }  // namespace nyamesh

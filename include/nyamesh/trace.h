@@ -23,10 +23,16 @@ struct TraceEvent {
         Dropped,        // the journey ends here; `reason` and `detail` say why
         ToTransport,    // not in this process: given to the sender's transport
         Arrived,        // came in from a transport
+        // What a wire does, after ToTransport or by itself. `envelope_id` is 0: it knows other numbers, see `detail`.
+        SentAgain,     // put on the wire once more, since nobody had said that it had arrived
+        Refused,       // came in and was not taken: a duplicate, say. Its sender repeats it if it has to
+        Unconfirmed,   // accepted, and will never be known to have been handled; `reason` says if it may have been
+        Connected,     // node `from` is known at the hub `to`; the intent is the news of it (on_state)
+        Disconnected,  // and is not any more, or not yet; `reason` and `detail` say why
     };
 
     Step step;
-    std::uint64_t envelope_id;  // the same through all steps of one envelope
+    std::uint64_t envelope_id;  // the same through all steps of one envelope in this process
     std::string_view from;
     std::string_view to;
     const IntentBox& intent;

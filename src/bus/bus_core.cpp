@@ -407,6 +407,7 @@ BusStatistics BusCore::statistics() const {
         return a.depth != b.depth ? a.depth > b.depth : a.node < b.node;
     });
     if (result.queues.size() > kMaxQueuesListed) result.queues.resize(kMaxQueuesListed);
+    result.wires = wires_.statistics();
     result.routed = result.delivered + result.dropped.no_handler + result.dropped.closed + result.queued;
     return result;
 }
@@ -419,6 +420,7 @@ void BusCore::set_trace(TraceHook hook) {
         trace_hook_.swap(shared);
     }
     is_tracing_.store(is_on, std::memory_order_relaxed);
+    wires_.set_tracing(is_on);
 }
 
 void BusCore::trace(TraceEvent::Step step, std::uint64_t id, std::string_view from, std::string_view to,

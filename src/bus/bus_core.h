@@ -20,6 +20,7 @@
 #include "bus/node_slot.h"
 #include "bus/pending_calls.h"
 #include "bus/thread_context.h"
+#include "bus/wires.h"
 
 #include <array>
 #include <atomic>
@@ -108,6 +109,7 @@ public:
     void trace(TraceEvent::Step step, std::uint64_t id, std::string_view from, std::string_view to,
                const IntentBox& intent, std::optional<SendError::Reason> reason = {}, std::string_view detail = {});
     nya::Clock& clock() const noexcept { return *clock_; }
+    Wires& wires() noexcept { return wires_; }
 
 private:
     enum class Outcome : std::uint8_t { Handled, NoHandler, Failed };
@@ -185,6 +187,9 @@ private:
     void drop_waiting(NodeSlot& slot);
     void drop_and_let_go(NodeSlot& slot);
     bool hand_over(NodeSlot& slot, ThreadContext* deferred_on);
+    class Resumption;
+    bool post_resumption(nya::Executor& executor, NodeSlot& slot, state::Word identity);
+    bool take_back_and_drop(NodeSlot& slot, state::Word identity);
     void post_resume(nya::Executor& executor, NodeSlot& slot, state::Word identity);
     bool resume(NodeSlot& slot, state::Word identity, Turn turn);
     void offer_to_helpers(NodeSlot& slot);
@@ -227,6 +232,7 @@ private:
     mutable nya::Mutex trace_mutex_;
     std::shared_ptr<const TraceHook> trace_hook_ NYA_GUARDED_BY(trace_mutex_);
 
+    Wires wires_;
     NodeIndex index_;
     mutable std::array<Registry, 64> registries_;
     mutable nya::Mutex slots_mutex_;

@@ -42,6 +42,22 @@ public:
     bool runs_here() const noexcept override { return false; }
 };
 
+// Takes work, and ends without having done it.
+class Ending final : public nya::Executor {
+public:
+    bool post(nya::Task task) override {
+        if (!has_ended) tasks.push_back(std::move(task));
+        return !has_ended;
+    }
+    bool runs_here() const noexcept override { return false; }
+    void end() {
+        has_ended = true;
+        tasks.clear();
+    }
+    std::vector<nya::Task> tasks;
+    bool has_ended = false;
+};
+
 // A ManualExecutor that lets the test in when somebody asks whether it runs here.
 class Asked final : public nya::Executor {
 public:
@@ -325,6 +341,26 @@ TEST_CASE_FIXTURE(Bench,
     CHECK(s.queued == 0);
     CHECK(s.delivered == 0);
     CHECK(s.dropped.closed >= static_cast<std::uint64_t>(accepted.load()));
+}
+
+TEST_CASE_FIXTURE(Bench, "what waits for an executor that ends with it still to do is dropped, and who waits is told") {
+    const auto executor = std::make_shared<Ending>();
+    auto bob = open_on(*bus, "bob", executor);
+    write(bob);
+    CHECK(alice.send("bob", IntentBox("ping", 1)));
+    std::string told;
+    alice.request_async("bob", IntentBox("ping", 2), {},
+                        [&](const Answer& answer) { told = answer ? "answered" : to_string(answer.error().reason); });
+    CHECK(bus->statistics().queued == 2);
+    CHECK(told.empty());
+    executor->end();
+    delivery->run_ready();
+    CHECK(told == "closed");
+    CHECK(bus->statistics().queued == 0);
+    CHECK(bus->statistics().dropped.closed == 2);
+    CHECK(adds_up(bus->statistics()));
+    CHECK(outcome(alice.send("bob", IntentBox("ping", 3))) == "closed");
+    CHECK(log.text().empty());
 }
 
 TEST_CASE_FIXTURE(Bench, "a delivery executor that takes no more work makes arrivals fail") {

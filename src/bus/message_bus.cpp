@@ -28,6 +28,16 @@ std::string_view to_string(TraceEvent::Step step) noexcept {
             return "to_transport";
         case TraceEvent::Step::Arrived:
             return "arrived";
+        case TraceEvent::Step::SentAgain:
+            return "sent_again";
+        case TraceEvent::Step::Refused:
+            return "refused";
+        case TraceEvent::Step::Unconfirmed:
+            return "unconfirmed";
+        case TraceEvent::Step::Connected:
+            return "connected";
+        case TraceEvent::Step::Disconnected:
+            return "disconnected";
     }
     return "?";
 }
@@ -242,6 +252,23 @@ void MessageBus::trace_transport(std::string_view from, std::string_view to, con
     const std::uint64_t id = bus::ThreadContext::here().next_envelope_id();
     core_->trace(TraceEvent::Step::Sent, id, from, to, intent);
     core_->trace(TraceEvent::Step::ToTransport, id, from, to, intent);
+}
+
+void MessageBus::trace_wire(TraceEvent::Step step, std::string_view from, std::string_view to, const IntentBox& intent,
+                            std::optional<SendError::Reason> reason, std::string_view detail) {
+    if (core_->is_tracing()) core_->trace(step, 0, from, to, intent, reason, detail);
+}
+
+const std::shared_ptr<const std::atomic<bool>>& MessageBus::tracing_flag() const noexcept {
+    return core_->wires().tracing_flag();
+}
+
+std::uint64_t MessageBus::add_wire(WireCounter counter) {
+    return core_->wires().add(std::move(counter));
+}
+
+void MessageBus::remove_wire(std::uint64_t number) {
+    core_->wires().remove(number);
 }
 
 void MessageBus::trace_drop(const IntentEnvelope& envelope) {

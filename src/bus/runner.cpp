@@ -214,6 +214,37 @@ void BusCore::serve_attention(NodeSlot& slot) {
     if ((before & state::kClosed) == 0) wake_waiters(slot, before);
 }
 
+// The task that takes up a node which was posted. An executor that ends destroys it unrun; then it is as if the
+// executor had refused it, and who waits is told.
+class BusCore::Resumption {
+public:
+    Resumption(std::weak_ptr<BusCore> core, NodeSlot& slot, Word identity)
+        : core_(std::move(core)), slot_(&slot), identity_(identity) {}
+    Resumption(Resumption&&) noexcept = default;
+    Resumption& operator=(Resumption&&) = delete;
+    ~Resumption() {
+        const auto alive = core_.lock();
+        // Refused by post(), who calls it decides.
+        if (alive && ThreadContext::here().posting != slot_) alive->take_back_and_drop(*slot_, identity_);
+    }
+    void operator()() {
+        if (const auto alive = std::exchange(core_, {}).lock()) alive->resume(*slot_, identity_, kTaskTurn);
+    }
+
+private:
+    std::weak_ptr<BusCore> core_;
+    NodeSlot* slot_;
+    Word identity_;
+};
+
+bool BusCore::post_resumption(nya::Executor& executor, NodeSlot& slot, Word identity) {
+    ThreadContext& thread = ThreadContext::here();
+    const NodeSlot* const outer = std::exchange(thread.posting, &slot);
+    const bool is_taken = executor.post(Resumption(weak_from_this(), slot, identity));
+    thread.posting = outer;
+    return is_taken;
+}
+
 // Passes the baton to an executor's task, or with `deferred_on` to that thread's outermost delivery. False:
 // the executor takes no more work; what waited has been dropped and the node let go.
 bool BusCore::hand_over(NodeSlot& slot, ThreadContext* deferred_on) {
@@ -239,20 +270,19 @@ bool BusCore::hand_over(NodeSlot& slot, ThreadContext* deferred_on) {
         deferred_on->has_leftovers = true;
         return true;
     }
-    const auto task = [core = weak_from_this(), &slot, identity] {
-        if (const auto alive = core.lock()) alive->resume(slot, identity, kTaskTurn);
-    };
-    if (executor->post(task)) return true;
+    return post_resumption(*executor, slot, identity) || !take_back_and_drop(slot, identity);
+}
 
-    // Nobody will come: take it back and say so.
-    word = slot.word.load(std::memory_order_acquire);
+// Nobody will come for a node that was posted. False: somebody has.
+bool BusCore::take_back_and_drop(NodeSlot& slot, Word identity) {
+    Word word = slot.word.load(std::memory_order_acquire);
     while (state::same_node(word, identity) && (word & state::kPosted) != 0) {
         const Word mine = (word & ~state::kPosted) | state::kInCall;
         if (!slot.word.compare_exchange_weak(word, mine, std::memory_order_acq_rel)) continue;
         drop_and_let_go(slot);
-        return false;
+        return true;
     }
-    return true;
+    return false;
 }
 
 // A turn in which nothing is run, because nothing can be.
@@ -272,10 +302,7 @@ void BusCore::drop_and_let_go(NodeSlot& slot) {
 }
 
 void BusCore::post_resume(nya::Executor& executor, NodeSlot& slot, Word identity) {
-    const auto task = [core = weak_from_this(), &slot, identity] {
-        if (const auto alive = core.lock()) alive->resume(slot, identity, kTaskTurn);
-    };
-    if (!executor.post(task)) resume(slot, identity, kTaskTurn);
+    if (!post_resumption(executor, slot, identity)) resume(slot, identity, kTaskTurn);
 }
 
 // Takes up a node that was posted, unless somebody else has done so.

@@ -95,6 +95,7 @@ struct alignas(64) ThreadContext {
     std::uint32_t number = 0;  // of this thread, never 0, never reused
     bool has_leftovers = false;
     bool is_running_leftovers = false;
+    const NodeSlot* posting = nullptr;   // this thread is about to hear whether an executor takes that node
     std::uint64_t last_envelope_id = 0;  // counts up from `number` << 40
     // Biased nodes this thread is in or about to check, by depth. Written by this thread only.
     std::array<std::atomic<const NodeSlot*>, kMaxDepth> inside{};

@@ -16,8 +16,13 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace nyamesh;
 using namespace std::chrono_literals;
@@ -138,6 +143,31 @@ std::string get(std::uint16_t port, const std::string& request) {
 
 std::string page(const Hub& hub, const std::string& target) {
     return get(hub.admin_port(), "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+// Sockets that are made before there are no more descriptors.
+int raw_socket() {
+    const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(descriptor >= 0);
+    return descriptor;
+}
+int connect_to(std::uint16_t port, int descriptor) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    return descriptor;
+}
+std::string ask(int descriptor, const std::string& target) {
+    const std::string request = "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    REQUIRE(::send(descriptor, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size()));
+    std::string heard;
+    char bytes[4096];
+    for (ssize_t n = 0; (n = ::recv(descriptor, bytes, sizeof bytes, 0)) > 0;) {
+        heard.append(bytes, static_cast<std::size_t>(n));
+    }
+    return heard;
 }
 
 std::unique_ptr<Hub> start(HubOptions options = {}) {
@@ -308,6 +338,35 @@ TEST_CASE("operators ask by HTTP") {
     CHECK(get(hub->admin_port(), "POST /metrics HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 405 "));
     CHECK(get(hub->admin_port(), "GET /names HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\n\r\n")
               .starts_with("HTTP/1.1 403 "));
+}
+
+TEST_CASE("operators see that the process has no descriptor left for those who wait to connect") {
+    HubOptions options;
+    options.admin = "127.0.0.1:0";
+    const auto hub = start(options);
+    // While there is none, nobody else can connect to ask; these are there already.
+    constexpr std::size_t kAsked = 20;
+    std::vector<int> operators;
+    for (std::size_t i = 0; i < kAsked; ++i) operators.push_back(connect_to(hub->admin_port(), raw_socket()));
+    const int client = raw_socket();
+    CHECK(page(*hub, "/metrics").find("\nnyamesh_hub_out_of_descriptors_total 0\n") != std::string::npos);
+
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    connect_to(static_cast<std::uint16_t>(net::Url::parse(hub->url())->target.port), client);
+    // The hub may look at what we ask before it looks at who wants in; at the second question it has.
+    bool is_seen = false;
+    for (const int descriptor : operators) {
+        const std::string metrics = is_seen ? std::string() : ask(descriptor, "/metrics");
+        is_seen = is_seen ||
+                  (!metrics.empty() && metrics.find("\nnyamesh_hub_out_of_descriptors_total 0\n") == std::string::npos);
+        ::close(descriptor);
+    }
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(is_seen);
+    ::close(client);
 }
 
 // The format's own judge, where it is installed (package prometheus).

@@ -139,6 +139,18 @@ void HubCore::slow_accepting() {
     });
 }
 
+void HubCore::stop_accepting() {
+    for (const auto& listener : listeners_) out_of_descriptors_before_ += listener->times_out_of_descriptors();
+    listeners_.clear();
+}
+
+std::uint64_t HubCore::times_out_of_descriptors() const noexcept {
+    std::uint64_t times = out_of_descriptors_before_;
+    for (const auto& listener : listeners_) times += listener->times_out_of_descriptors();
+    if (operators_listener_) times += operators_listener_->times_out_of_descriptors();
+    return times;
+}
+
 bool HubCore::may_enter(const net::Address& peer) const {
     if (connection_count_ >= max_connections_) return false;
     if (peer.is_loopback()) return true;
@@ -239,7 +251,7 @@ void HubCore::drain(std::chrono::milliseconds within, nya::Task done) {
         return;
     }
     is_draining_ = true;
-    listeners_.clear();
+    stop_accepting();
     drain_end_ = end;
     log_.write(HubLogLine::Level::Info, "draining",
                {{"connections", connection_count_}, {"milliseconds", within.count()}},

@@ -80,6 +80,8 @@ public:
     std::size_t connection_count() const noexcept { return connection_count_; }
     const List<Connection, ByHub>& connections() const noexcept { return connections_; }
     nya::Clock::time_point started() const noexcept { return started_; }
+    // How often those who wanted to connect had to wait, because the process had no descriptor for them.
+    std::uint64_t times_out_of_descriptors() const noexcept;
 
     // The number of this turn of the loop, and when it began: one look at the clock per turn.
     std::uint64_t turn() {
@@ -99,6 +101,7 @@ public:
 private:
     void accept(std::unique_ptr<net::Stream> stream, const net::Address& peer);
     void slow_accepting();
+    void stop_accepting();
     void begin_turn();
     void arm_tick();
     void tick();
@@ -123,6 +126,7 @@ private:
 
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     std::unique_ptr<net::Listener> operators_listener_;
+    std::uint64_t out_of_descriptors_before_ = 0;  // of listeners that are gone
     Budget accepts_;
     net::Loop::TimerId accept_timer_ = 0;
     List<Visitor, ByHub> visitors_;

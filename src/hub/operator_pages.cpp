@@ -144,6 +144,9 @@ std::string metrics_text(const HubCore& core) {
     m.counter("connections_accepted_total", "Sockets accepted.", c.accepted);
     m.counters("connections_refused_total", "Sockets that did not become a client.", "reason",
                {{"full", c.refused.full}, {"handshake", c.refused.handshake}, {"origin", c.refused.origin}});
+    m.counter("out_of_descriptors_total",
+              "Times that those who wanted to connect had to wait, for the process had no file descriptor left.",
+              core.times_out_of_descriptors());
     m.counter("auth_failures_total", "Tokens refused, or missing.", c.auth_failures);
     m.counter("messages_received_total", "Frames from clients.", c.messages_received);
     m.counter("messages_sent_total", "Frames to clients.", c.messages_sent);

@@ -105,6 +105,31 @@ std::expected<void, SendError> sending_of(const Answer& answer) {
     return {};
 }
 
+// As an end of a call that was made for a send.
+AnswerCallback hears_sending(SentCallback done) {
+    return [done = std::move(done)](Answer ending) mutable {
+        if (ending) return done({});
+        done(std::unexpected(std::move(ending.error())));
+    };
+}
+
+// Keeps a promise once, also when it is destroyed uncalled.
+template <class Result>
+class KeepsPromise {
+public:
+    std::future<Result> future() { return promise_->get_future(); }
+    KeepsPromise() = default;
+    KeepsPromise(KeepsPromise&&) noexcept = default;
+    KeepsPromise& operator=(KeepsPromise&&) = delete;
+    ~KeepsPromise() {
+        if (promise_) (*this)(std::unexpected(detail::CallsAnywhere::nobody_left()));
+    }
+    void operator()(Result result) { std::exchange(promise_, {})->set_value(std::move(result)); }
+
+private:
+    std::unique_ptr<std::promise<Result>> promise_ = std::make_unique<std::promise<Result>>();
+};
+
 }  // namespace
 
 P2PBox::P2PBox(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -220,10 +245,36 @@ void P2PBox::request_async(std::string_view to, const IntentBox& intent, const S
 }
 
 void P2PBox::send_async(std::string_view to, const IntentBox& intent, const SendOpts& opts, SentCallback done) {
-    start(to, intent, opts, false, [done = std::move(done)](Answer ending) mutable {
-        if (ending) return done({});
-        done(std::unexpected(std::move(ending.error())));
-    });
+    start(to, intent, opts, false, hears_sending(std::move(done)));
+}
+
+std::future<Answer> P2PBox::request_async(std::string_view to, const IntentBox& intent, const SendOpts& opts) {
+    KeepsPromise<Answer> promise;
+    auto future = promise.future();
+    start(to, intent, opts, true, std::move(promise), true);
+    return future;
+}
+
+std::future<std::expected<void, SendError>> P2PBox::send_async(std::string_view to, const IntentBox& intent,
+                                                               const SendOpts& opts) {
+    KeepsPromise<std::expected<void, SendError>> promise;
+    auto future = promise.future();
+    start(to, intent, opts, false, hears_sending(std::move(promise)), true);
+    return future;
+}
+
+void detail::CallsAnywhere::request(P2PBox& node, std::string_view to, const IntentBox& intent, const SendOpts& opts,
+                                    AnswerCallback done) {
+    node.start(to, intent, opts, true, std::move(done), true);
+}
+
+void detail::CallsAnywhere::send(P2PBox& node, std::string_view to, const IntentBox& intent, const SendOpts& opts,
+                                 SentCallback done) {
+    node.start(to, intent, opts, false, hears_sending(std::move(done)), true);
+}
+
+SendError detail::CallsAnywhere::nobody_left() {
+    return {SendError::Reason::Closed, "the node or its bus is gone, and nobody is left who could tell how this ended"};
 }
 
 // The guide's flow for what does not wait: the bus, else the transport.

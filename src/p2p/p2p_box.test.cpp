@@ -483,3 +483,53 @@ TEST_CASE_FIXTURE(OneProcess, "a completion may destroy the node that asked") {
     CHECK(alice == nullptr);
     CHECK_FALSE(bus->has_node("alice"));
 }
+
+// ---- Futures
+
+TEST_CASE_FIXTURE(OneProcess,
+                  "request_async and send_async give futures: of the answer, of how the send went, of errors") {
+    auto alice = open("alice");
+    auto bob = open("bob");
+    CHECK(bob.on("ask", [](const IntentBox&, std::string_view) { return nya::Json("yes"); }));
+    CHECK(alice.request_async("bob", IntentBox("ask", 1)).get() == nya::Json("yes"));
+    CHECK(alice.send_async("bob", IntentBox("ask", 1), until_handled()).get().has_value());
+    CHECK(outcome(alice.send_async("bob", IntentBox("unheard", 1), until_handled()).get()) == "no_handler");
+    CHECK(outcome(alice.send_async("bbo", IntentBox("ask", 1)).get()) == "unknown");
+    alice.close();
+    CHECK(outcome(alice.send_async("bob", IntentBox("ask", 1)).get()) == "closed");
+    CHECK_FALSE(alice.request_async("bob", IntentBox("ask", 1)).get());
+}
+
+TEST_CASE_FIXTURE(OneProcess, "a future over a wire ends when the wire tells, on no executor of ours") {
+    auto alice = open_on_wire("alice");
+    auto future = alice.request_async("far-away", IntentBox("ask", 1));
+    CHECK(future.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+    wire->asked.at(0)(nya::Json(7));
+    CHECK(future.get() == nya::Json(7));  // `delivery` has not run
+}
+
+TEST_CASE_FIXTURE(OneProcess, "a future ends when its node goes; one that is dropped waits for nothing") {
+    auto alice = std::make_unique<P2PBox>(open_on_wire("alice"));
+    auto future = alice->request_async("far-away", IntentBox("ask", 1));
+    static_cast<void>(alice->request_async("far-away", IntentBox("ask", 2)));
+    alice.reset();
+    const Answer answer = future.get();
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(answer.error().reason == SendError::Reason::Closed);
+    for (AnswerCallback& late : wire->asked) late(nya::Json(1));  // finds nobody
+}
+
+TEST_CASE("futures need no executor that runs: a stopped one breaks no promise") {
+    class Stopped final : public nya::Executor {
+    public:
+        bool post(nya::Task) override { return false; }
+        bool runs_here() const noexcept override { return false; }
+    };
+    const auto bus = make_bus();
+    auto alice =
+        P2PBox::open("alice", TransportKind::InProcess, {.bus = bus, .executor = std::make_shared<Stopped>()}).value();
+    auto bob = P2PBox::open("bob", TransportKind::InProcess, {.bus = bus}).value();
+    CHECK(bob.on("ask", [](const IntentBox&, std::string_view) { return nya::Json(1); }));
+    CHECK(alice.request_async("bob", IntentBox("ask", 1)).get() == nya::Json(1));
+    CHECK_FALSE(bob.request_async("alice", IntentBox("ask", 1)).get());
+}

@@ -72,6 +72,7 @@ std::expected<Endpoint::Taken, SendError> Endpoint::submit(std::string_view to, 
     if (is_closing_) return std::unexpected(closed_error(node_id_));
     Peer* const peer = find_or_add(to, now);
     const auto full = [&](std::string what) {
+        ++statistics_.backpressure;
         return std::unexpected(
             SendError(Reason::Backpressure, std::move(what), "Wait until it has caught up, then send again"));
     };

@@ -95,7 +95,19 @@ struct Gap {
     std::string from;
     std::uint64_t missed = 0;
 };
-using Event = std::variant<Deliver, Settled, Unconfirmed, Gap>;
+// Of one that is observed only.
+struct SentAgain {
+    std::string to;
+    IntentBox intent;
+    std::uint64_t session = 0;  // its number
+    std::uint64_t sequence = 0;
+};
+struct NotTaken {
+    std::string from;
+    IntentBox intent;
+    std::string_view why;  // a literal
+};
+using Event = std::variant<Deliver, Settled, Unconfirmed, Gap, SentAgain, NotTaken>;
 
 // Where pump() puts frames.
 class FrameSink {
@@ -116,6 +128,9 @@ struct EndpointStatistics {
     std::uint64_t unconfirmed = 0;
     std::uint64_t gaps = 0;
     std::uint64_t late_replies = 0;
+    std::uint64_t backpressure = 0;    // submissions refused
+    std::uint64_t bytes_sent = 0;      // of payloads
+    std::uint64_t bytes_received = 0;  // of the payloads of messages received
 };
 
 class Endpoint {
@@ -181,6 +196,8 @@ public:
     // Puts frames on the wire until there is nothing to send or no room. Only while attached.
     void pump(FrameSink& sink, Time now);
     std::vector<Event> take_events();
+    // Whether somebody wants to hear of what is sent again and what is not taken, too.
+    void observe(bool is_observed) noexcept { is_observed_ = is_observed; }
 
     // ---- the end ----
 
@@ -242,6 +259,7 @@ private:
     void on_message(Peer& peer, const wire::Head& head, std::string_view payload, bool is_binary, Time now);
     void on_plain_message(const wire::Head& head, std::string_view payload, bool is_binary, Time now);
     void on_plain_reply(const wire::Head& head, const std::expected<IntentBox, SendError>& answer);
+    void not_taken(const wire::Head& head, std::string_view payload, std::string_view why);
     void on_sync(Peer& peer, const wire::Head& head, Time now);
     void on_reset(Peer& peer, const wire::Head& head, Time now);
     void on_bye(Peer& peer, const wire::Head& head, Time now);
@@ -292,6 +310,7 @@ private:
     bool is_connecting_ = true;
     bool is_closing_ = false;
     bool is_closed_ = false;
+    bool is_observed_ = false;
     std::size_t delivered_bytes_ = 0;  // what delivered messages hold of the receive budget
     std::vector<Event> events_;
     EndpointStatistics statistics_;

@@ -236,6 +236,33 @@ TEST_CASE_FIXTURE(Two, "what arrives twice is handled once") {
     CHECK(bob.received == "1 2 3 4 5");
 }
 
+TEST_CASE_FIXTURE(Two, "who observes hears what is sent again and what is not taken; nobody else pays for it") {
+    const auto break_it = [&](int first) {
+        send(first, first);
+        lose(alice, FrameType::Message);
+        send(first + 1, first + 2);
+        net.detach(alice);
+        lose_nothing();
+        net.attach(alice);
+    };
+    break_it(1);
+    CHECK(alice.endpoint->statistics().sent_again == 2);
+    CHECK(alice.observed.empty());
+    alice.endpoint->observe(true);
+    break_it(4);
+    CHECK(alice.endpoint->statistics().sent_again == 4);
+    CHECK(alice.observed == "again:5#5 again:6#6");
+
+    bob.endpoint->observe(true);
+    net.advance(1s);
+    net.repeat(R"("q":6,)");
+    CHECK(bob.observed == "refused:6 (it is a duplicate)");
+    CHECK(bob.endpoint->statistics().duplicates == 1);
+    CHECK(bob.received == "1 2 3 4 5 6");
+    CHECK(bob.endpoint->statistics().bytes_received == 6);
+    CHECK(alice.endpoint->statistics().bytes_sent == 10);
+}
+
 TEST_CASE_FIXTURE(Two, "what overtakes waits for what is missing") {
     send(1, 1);
     net.loses = [](const wire::Head& head, std::string_view payload) {
@@ -757,6 +784,10 @@ TEST_CASE_FIXTURE(Two, "a page asks, and is answered once") {
                               "\n5");
     CHECK(page.received[1] == R"({"t":"m","to":"page","from":"alice","k":"r","re":2,"e":"handler_failed",)"
                               R"("message":"out of tea","hint":"Ask for coffee"})");
+    net.send(page, R"({"t":"m","to":"alice","from":"page","n":"add","q":3,"k":"q"})"
+                   "\n[2,");
+    REQUIRE(page.received.size() == 3);
+    CHECK(page.received[2].starts_with(R"({"t":"m","to":"page","from":"alice","k":"r","re":3,"e":"malformed",)"));
 }
 
 TEST_CASE_FIXTURE(Two, "a page is asked, and answers") {

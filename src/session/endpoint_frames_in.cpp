@@ -101,20 +101,33 @@ void Endpoint::on_frame(const wire::Frame& frame, bool is_binary, Time now) {
 
 // ---- messages ----
 
+void Endpoint::not_taken(const wire::Head& head, std::string_view payload, std::string_view why) {
+    if (!is_observed_) [[likely]]
+        return;
+    const bool is_reply = head.kind == wire::MessageKind::Reply;
+    auto intent = IntentBox::from_json(is_reply ? std::string_view("reply") : head.name,
+                                       payload.empty() ? std::string_view("null") : payload);
+    if (!intent) intent = IntentBox::create("malformed", nya::Json());
+    events_.emplace_back(NotTaken{std::string(head.from), *std::move(intent), why});
+}
+
 // From a peer without sessions: handled at most once, and nobody hears how it went.
 void Endpoint::on_plain_message(const wire::Head& head, std::string_view payload, bool is_binary, Time now) {
     if (Peer* const peer = find(head.from)) peer->quiet_since = now;
     auto intent = intent_of(head, payload, is_binary);
     if (head.kind == wire::MessageKind::Reply) return on_plain_reply(head, intent);
     if (is_closing_) return;
+    const bool is_request = head.kind == wire::MessageKind::Request;
     const std::size_t bytes = payload.size() + head.name.size() + 64;
     if (!intent || !settings_.receive_budget->take(bytes)) {
         ++statistics_.refused;
-        return;
+        if (!intent && is_request)
+            send_plain_reply({std::string(head.from), {}, head.sequence, 0, true}, std::unexpected(intent.error()));
+        return not_taken(head, payload, intent ? "no memory for it now" : "it is malformed");
     }
     ++statistics_.received;
+    statistics_.bytes_received += payload.size();
     delivered_bytes_ += bytes;
-    const bool is_request = head.kind == wire::MessageKind::Request;
     events_.emplace_back(
         Deliver{{std::string(head.from), {}, head.sequence, bytes, is_request}, *std::move(intent), is_request});
 }
@@ -158,12 +171,12 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
     if (head.instance != instance_) {
         peer.owes_reset = head.session;
         ++statistics_.refused;
-        return;
+        return not_taken(head, payload, "it is for an earlier life of this node");
     }
     if (is_closing_) return on_counters(peer, head.ack, now);  // our farewell says how far it got
     if (!enter_session(peer, head, now)) {
         ++statistics_.refused;
-        return;
+        return not_taken(head, payload, "it is of a session that is over, or not known here");
     }
     peer.quiet_since = now;
     become_known(peer);
@@ -173,9 +186,11 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
     switch (peer.in.judge(head.sequence)) {
         case Inbound::Verdict::Duplicate:
             ++statistics_.duplicates;
+            not_taken(head, payload, "it is a duplicate");
             return owe_ack(peer, true, now);
         case Inbound::Verdict::OutsideWindow:
             ++statistics_.refused;
+            not_taken(head, payload, "it is further ahead than may be sent");
             return owe_ack(peer, true, now);
         case Inbound::Verdict::Taken:
             break;
@@ -197,8 +212,9 @@ void Endpoint::on_message(Peer& peer, const wire::Head& head, std::string_view p
     ByteBudget& budget = *settings_.receive_budget;
     if (!(is_early ? budget.take_of_half(message.bytes()) : budget.take(message.bytes()))) {
         ++statistics_.refused;  // as if it had been lost: its sender repeats it when there is room
-        return;
+        return not_taken(head, payload, "no memory for it now");
     }
+    statistics_.bytes_received += payload.size();
     for (InMessage& ready : peer.in.accept(std::move(message))) {
         ++statistics_.received;
         deliver(peer, std::move(ready), now);

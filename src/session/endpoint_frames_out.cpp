@@ -165,6 +165,10 @@ void Endpoint::send_message(Peer& peer, const Outbound::Next& next, FrameSink& s
         peer.requests[{head.session.number, next.sequence}] = message.token;
     sink.send(head, payload);
     ++(next.is_again ? statistics_.sent_again : statistics_.sent);
+    statistics_.bytes_sent += message.intent.payload_text().size();
+    if (next.is_again && is_observed_) [[unlikely]] {
+        events_.emplace_back(SentAgain{peer.name, message.intent, head.session.number, next.sequence});
+    }
 }
 
 // To a peer without sessions: once, and forgotten.
@@ -186,6 +190,7 @@ void Endpoint::send_plain_messages(Peer& peer, FrameSink& sink) {
         }
         sink.send(head, payload);
         ++statistics_.sent;
+        statistics_.bytes_sent += message.intent.payload_text().size();
     }
     balance(peer);
 }

@@ -40,6 +40,7 @@ struct SessionNode {
     std::string settled;      // "7:null 8:unconfirmed": tokens, and how they ended
     std::string unconfirmed;  // "bob:3:unconfirmed": to, payload, reason
     std::string gaps;         // "alice:2"
+    std::string observed;     // "again:5#3", "refused:5 (why)"; of an endpoint that is observed
     std::function<Answer(const session::Deliver&)> answers;
 };
 
@@ -165,6 +166,20 @@ public:
         node.held.pop_front();
         handle(node, event, std::move(outcome));
     }
+    // The last message that contains that text arrives once more.
+    void repeat(std::string_view text) {
+        for (auto i = frames.rbegin(); i != frames.rend(); ++i) {
+            if (i->find(text) == std::string::npos || !i->starts_with(R"({"t":"m")")) continue;
+            const std::string bytes = *i;
+            const auto frame = wire::decode(bytes, scratch_);
+            REQUIRE(frame);
+            for (const auto& node : nodes_) {
+                if (node->name == frame->head.to) node->endpoint->on_frame(*frame, false, now);
+            }
+            return run();
+        }
+        FAIL("no message contains " << text);
+    }
     // How many of the frames sent so far contain that text.
     int count(std::string_view text) const {
         int found = 0;
@@ -221,6 +236,10 @@ private:
                  lost->to + ":" + lost->intent.payload().dump() + ":" + std::string(to_string(lost->reason)));
         } else if (const auto* gap = std::get_if<session::Gap>(&event)) {
             note(node.gaps, gap->from + ":" + std::to_string(gap->missed));
+        } else if (const auto* again = std::get_if<session::SentAgain>(&event)) {
+            note(node.observed, "again:" + again->intent.payload().dump() + "#" + std::to_string(again->sequence));
+        } else if (const auto* refused = std::get_if<session::NotTaken>(&event)) {
+            note(node.observed, "refused:" + refused->intent.payload().dump() + " (" + std::string(refused->why) + ")");
         }
     }
     void arrive(simulation::Relay::Link link, const std::string& bytes) {

@@ -68,6 +68,18 @@ public:
           link_(std::move(link)),
           endpoint_(name_, instance_, std::move(settings)) {}
 
+    // Before start(): the bus hears of figures and traces.
+    void report_to(const std::shared_ptr<MessageBus>& bus) {
+        bus_ = bus;
+        is_traced_ = bus->tracing_flag();
+        wire_number_ = bus->add_wire([weak = weak_from_this(), address = link_->url_text()] {
+            if (const auto alive = weak.lock()) return alive->figures();
+            BusStatistics::Wire nothing;
+            nothing.address = address;
+            return nothing;
+        });
+    }
+
     // ---- for the application's threads ----
 
     void start(ReceiveCallback receive) {
@@ -169,6 +181,28 @@ public:
         const nya::Lock lock(mutex_);
         return endpoint_.statistics();
     }
+    BusStatistics::Wire figures() const {
+        BusStatistics::Wire wire;
+        wire.address = link_->url_text();
+        wire.nodes = 1;
+        wire.connected = state() == ConnectionState::Connected ? 1 : 0;
+        const nya::Lock lock(mutex_);
+        const session::EndpointStatistics s = endpoint_.statistics();
+        wire.connects = connects_;
+        wire.breaks = breaks_;
+        wire.sent = s.sent;
+        wire.sent_again = s.sent_again;
+        wire.received = s.received;
+        wire.duplicates = s.duplicates;
+        wire.refused = s.refused;
+        wire.unconfirmed = s.unconfirmed;
+        wire.gaps = s.gaps;
+        wire.backpressure = s.backpressure;
+        wire.late_replies = s.late_replies;
+        wire.bytes_sent = s.bytes_sent;
+        wire.bytes_received = s.bytes_received;
+        return wire;
+    }
     const std::shared_ptr<websocket::HubLink>& link() const noexcept { return link_; }
     const std::shared_ptr<net::Loop>& loop() const noexcept { return loop_; }
 
@@ -182,6 +216,7 @@ public:
         {
             const nya::Lock lock(mutex_);
             problem_.clear();
+            ++connects_;
             endpoint_.set_max_frame_bytes(max_frame_bytes);
             endpoint_.on_attached(loop_->clock()->now());
         }
@@ -193,6 +228,7 @@ public:
             const nya::Lock lock(mutex_);
             problem_ = why.message;
             reason_ = why.reason;
+            if (state() == ConnectionState::Connected) ++breaks_;
             endpoint_.on_detached(loop_->clock()->now());
             endpoint_.set_connecting(false, loop_->clock()->now());
         }
@@ -205,6 +241,7 @@ public:
             const nya::Lock lock(mutex_);
             problem_ = why.message;
             failure_ = why;
+            if (state() == ConnectionState::Connected) ++breaks_;
             endpoint_.on_detached(loop_->clock()->now());
             endpoint_.set_connecting(false, loop_->clock()->now());
             endpoint_.finish_close(loop_->clock()->now());
@@ -241,6 +278,7 @@ public:
         session::Time next;
         {
             const nya::Lock lock(mutex_);
+            endpoint_.observe(is_traced());
             if (endpoint_.next_time() <= now) endpoint_.on_time(now);
             endpoint_.pump(sink, now);
             events = endpoint_.take_events();
@@ -320,6 +358,10 @@ private:
     }
 
     void on_event(session::Unconfirmed lost) {
+        if (is_traced()) [[unlikely]] {
+            trace(TraceEvent::Step::Unconfirmed, name_, lost.to, lost.intent, lost.reason,
+                  lost.reason == Reason::Unconfirmed ? "it may have been handled" : "it has not been handled");
+        }
         if ((wanted_news_.load(std::memory_order_relaxed) & kUnconfirmed) == 0) return;
         tell(news::kUnconfirmed, nya::Json{{"to", lost.to},
                                            {"reason", to_string(lost.reason)},
@@ -332,8 +374,18 @@ private:
         tell(news::kGap, nya::Json{{"from", gap.from}, {"missed", gap.missed}});
     }
 
+    void on_event(const session::SentAgain& again) {
+        trace(TraceEvent::Step::SentAgain, name_, again.to, again.intent, {},
+              "message " + std::to_string(again.sequence) + " of session " + std::to_string(again.session));
+    }
+
+    void on_event(const session::NotTaken& refused) {
+        trace(TraceEvent::Step::Refused, refused.from, name_, refused.intent, {}, refused.why);
+    }
+
     void set_state(ConnectionState state, const SendError* why) {
         if (state_.exchange(state, std::memory_order_acq_rel) == state) return;
+        if (is_traced()) trace_state(state, why);
         state_news_ = nya::Json{{"state", to_string(state)}, {"error", why != nullptr ? json_of(*why) : nya::Json()}};
         tell_state();
     }
@@ -342,6 +394,22 @@ private:
     void tell_state() {
         if (state_news_.is_null() || (wanted_news_.load(std::memory_order_relaxed) & kState) == 0) return;
         tell(news::kState, std::exchange(state_news_, {}));
+    }
+
+    bool is_traced() const noexcept { return is_traced_ && is_traced_->load(std::memory_order_relaxed); }
+
+    void trace(TraceEvent::Step step, std::string_view from, std::string_view to, const IntentBox& intent,
+               std::optional<Reason> reason, std::string_view detail) {
+        if (const auto bus = bus_.lock()) bus->trace_wire(step, from, to, intent, reason, detail);
+    }
+
+    void trace_state(ConnectionState state, const SendError* why) {
+        const bool is_connected = state == ConnectionState::Connected;
+        std::optional<Reason> reason;
+        if (why != nullptr) reason = why->reason;
+        trace(is_connected ? TraceEvent::Step::Connected : TraceEvent::Step::Disconnected, name_, link_->url_text(),
+              IntentBox(news::kState, nya::Json{{"state", to_string(state)}}), reason,
+              why != nullptr ? std::string_view(why->message) : std::string_view());
     }
 
     void tell(std::string_view what, nya::Json about) {
@@ -409,6 +477,7 @@ private:
         const auto left = std::exchange(left_, nullptr);
         for (session::Event& event : events) {
             if (auto* settled = std::get_if<session::Settled>(&event)) on_event(std::move(*settled));
+            if (auto* lost = std::get_if<session::Unconfirmed>(&event)) on_event(std::move(*lost));
         }
         while (!waiting_.empty()) {
             refuse(waiting_.front(), SendError(Reason::Closed, "the node has been closed"));
@@ -419,7 +488,12 @@ private:
         loop_->cancel(std::exchange(leave_timer_, 0));
         armed_for_ = session::Time::min();  // never again
         receive_ = nullptr;
-        state_.store(ConnectionState::Closed, std::memory_order_release);
+        const SendError closed(Reason::Closed, "the node has been closed");
+        if (state_.exchange(ConnectionState::Closed, std::memory_order_acq_rel) != ConnectionState::Failed &&
+            is_traced()) {
+            trace_state(ConnectionState::Closed, &closed);
+        }
+        if (const auto bus = bus_.lock()) bus->remove_wire(wire_number_);
         link_->remove(shared_from_this(), left);
     }
 
@@ -429,6 +503,10 @@ private:
     const std::chrono::milliseconds linger_;
     const std::shared_ptr<net::Loop> loop_;
     const std::shared_ptr<websocket::HubLink> link_;
+
+    std::weak_ptr<MessageBus> bus_;  // may be none, as the flag
+    std::shared_ptr<const std::atomic<bool>> is_traced_;
+    std::uint64_t wire_number_ = 0;
 
     std::atomic<ConnectionState> state_{ConnectionState::Connecting};
     std::atomic<bool> is_poked_{false};
@@ -442,6 +520,8 @@ private:
     std::optional<SendError> failure_ NYA_GUARDED_BY(mutex_);
     std::string problem_ NYA_GUARDED_BY(mutex_);
     Reason reason_ NYA_GUARDED_BY(mutex_) = Reason::Offline;
+    std::uint64_t connects_ NYA_GUARDED_BY(mutex_) = 0;
+    std::uint64_t breaks_ NYA_GUARDED_BY(mutex_) = 0;
 
     // The loop's thread only.
     ReceiveCallback receive_;
@@ -458,12 +538,12 @@ private:
 
 std::expected<std::unique_ptr<WebSocketTransport>, SendError> WebSocketTransport::open(
     std::string_view node_id, const std::shared_ptr<MessageBus>& bus, const WebSocketOptions& options) {
-    return open(node_id, websocket::Links::of(bus), bus->delivery(), options);
+    return open(node_id, websocket::Links::of(bus), bus->delivery(), options, bus);
 }
 
 std::expected<std::unique_ptr<WebSocketTransport>, SendError> WebSocketTransport::open(
     std::string_view node_id, std::shared_ptr<websocket::Links> links, std::shared_ptr<nya::Executor> renewer,
-    const WebSocketOptions& options) {
+    const WebSocketOptions& options, const std::shared_ptr<MessageBus>& bus) {
     NYA_TRY(check_node_id(node_id));
     websocket::Links::Request request{options.url, options.token, options.ca_file, {}};
     if (options.renew_token) {
@@ -485,6 +565,7 @@ std::expected<std::unique_ptr<WebSocketTransport>, SendError> WebSocketTransport
     settings.receive_budget = links->receive_budget();
     auto node = std::make_shared<Node>(std::string(node_id), *links, std::move(link), std::move(key),
                                        std::move(settings), options.linger);
+    if (bus) node->report_to(bus);
     return std::unique_ptr<WebSocketTransport>(new WebSocketTransport(std::move(links), std::move(node)));
 }
 

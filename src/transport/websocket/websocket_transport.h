@@ -46,11 +46,11 @@ public:
     static std::expected<std::unique_ptr<WebSocketTransport>, SendError> open(std::string_view node_id,
                                                                               const std::shared_ptr<MessageBus>& bus,
                                                                               const WebSocketOptions& options);
-    // On given links: what the simulator does. `renewer` runs the option renew_token.
-    static std::expected<std::unique_ptr<WebSocketTransport>, SendError> open(std::string_view node_id,
-                                                                              std::shared_ptr<websocket::Links> links,
-                                                                              std::shared_ptr<nya::Executor> renewer,
-                                                                              const WebSocketOptions& options);
+    // On given links: what the simulator does. `renewer` runs the option renew_token; the bus, if there is one, hears
+    // of figures and traces.
+    static std::expected<std::unique_ptr<WebSocketTransport>, SendError> open(
+        std::string_view node_id, std::shared_ptr<websocket::Links> links, std::shared_ptr<nya::Executor> renewer,
+        const WebSocketOptions& options, const std::shared_ptr<MessageBus>& bus = nullptr);
     ~WebSocketTransport() override;
 
     std::string_view node_id() const noexcept override;
