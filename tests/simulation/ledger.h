@@ -57,8 +57,8 @@ public:
     void is_settled(std::uint64_t from, std::uint64_t token, const Answer& result);
     void is_unconfirmed(std::uint64_t from, const session::Unconfirmed& event);
 
-    // Deliveries are seen when a handler begins, which may be long after the sender was told of them.
-    void sees_handlers_only() { sees_deliveries_ = false; }
+    // Nothing but handlers and the wire is seen: both may come later than what is told of them.
+    void sees_from_outside() { sees_inside_ = false; }
 
     // Nodes have so little room for peers they are not talking to that they forget how far sessions got.
     void gaps_are_inexact() { gaps_are_exact_ = false; }
@@ -146,7 +146,7 @@ private:
     std::map<std::pair<std::uint64_t, std::uint64_t>, Reception> receptions_;  // (at, from)
     std::map<std::pair<std::uint64_t, std::string>, GapTold> gap_told_;        // (at, name of the sender)
     bool gaps_are_exact_ = true;
-    bool sees_deliveries_ = true;
+    bool sees_inside_ = true;
     std::string violation_;
     Counts counts_;
 };

@@ -31,7 +31,7 @@ WholeWorld::WholeWorld(std::uint64_t seed, bool prints_trace)
       world_(draws_.next()),
       watch_(world_, [this](FrameWatch::Connection, bool is_up, std::string_view frame) { is_on_wire(is_up, frame); }),
       script_(world_.loop("script")) {
-    ledger_.sees_handlers_only();
+    ledger_.sees_from_outside();
     draw_weather(world_.settings());
     HubOptions options;
     options.limits = weather_.hub;
@@ -43,7 +43,12 @@ WholeWorld::WholeWorld(std::uint64_t seed, bool prints_trace)
     hub_settings_.log = [this](const HubLogLine& line) { trace("hub", line.text); };
 }
 
-WholeWorld::~WholeWorld() = default;
+// After a violation programs are still running.
+WholeWorld::~WholeWorld() {
+    is_healed_ = true;
+    leave_all();
+    world_.run_for(30s);
+}
 
 // ---- what this day is like ----
 
@@ -80,8 +85,14 @@ void WholeWorld::draw_weather(SimSettings& network) {
         w.hub.max_intent_bytes = 8 * 1024;
         w.hub.out_queue_bytes = 16 * 1024;
     }
-    if (draws_.one_in(6)) w.hub.messages_per_second = 100;
-    if (draws_.one_in(6)) w.hub.bytes_per_second = 20'000;
+    if (draws_.one_in(6)) {  // what is let through more slowly than it is sent would take longer than a day
+        w.between_sends = 250ms;
+        if (draws_.one_in(2)) {
+            w.hub.messages_per_second = 100;
+        } else {
+            w.hub.bytes_per_second = 40'000;
+        }
+    }
 }
 
 // ---- time ----
@@ -257,8 +268,7 @@ void WholeWorld::check_silent() {
     }
 }
 
-// Everybody leaves.
-void WholeWorld::check_nothing_left() {
+void WholeWorld::leave_all() {
     for (const auto& place : places_) {
         if (!place->program) continue;
         place->program->net->post([this, at = place.get()] {
@@ -267,6 +277,10 @@ void WholeWorld::check_nothing_left() {
             }
         });
     }
+}
+
+void WholeWorld::check_nothing_left() {
+    leave_all();
     run_for(15s);
     if (!ledger_.violation().empty()) return;
     ledger_.check_all_accounted();

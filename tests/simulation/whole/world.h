@@ -133,6 +133,7 @@ private:
     void check_drained();
     void check_silent();
     void check_nothing_left();
+    void leave_all();
 
     Draws draws_;
     Trace trace_;
