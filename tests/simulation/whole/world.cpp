@@ -232,6 +232,7 @@ void WholeWorld::heal() {
     network.most_latency = std::min<Duration>(network.most_latency, 50ms);
     network.least_latency = std::min<Duration>(network.least_latency, 20ms);
     network.largest_portion = 128 * 1024;
+    network.socket_buffer = 256'000;  // so that what has piled up takes no longer than repairing does
     for (const auto connection : world_.connections()) world_.heal(connection);
     start_hub();
 }
