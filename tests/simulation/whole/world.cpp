@@ -23,6 +23,8 @@ constexpr auto kLongestFreeze = 12s;
 constexpr auto kWindow = 150s;  // of a session, and some
 constexpr auto kLeaseTime = 260s;  // of a name: away, then gone, and some
 
+constexpr std::uint64_t kMostEvents = 30'000'000;
+
 }  // namespace
 
 WholeWorld::WholeWorld(std::uint64_t seed, bool prints_trace)
@@ -104,7 +106,11 @@ void WholeWorld::after(Duration delay, nya::Task action) {
 void WholeWorld::run_for(Duration duration) {
     const auto end = world_.now() + duration;
     if (!ledger_.violation().empty()) return;
-    if (!world_.run_until([this] { return !ledger_.violation().empty(); }, duration)) world_.run_until(end);
+    const auto is_over = [this] {
+        if (world_.event_count() > kMostEvents) ledger_.violated("it never comes to rest");
+        return !ledger_.violation().empty();
+    };
+    if (!world_.run_until(is_over, duration)) world_.run_until(end);
 }
 
 Outcome WholeWorld::run() {
