@@ -327,6 +327,8 @@ void Connection::bind(const Head& head) {
             return tell_bound(*name);
         case NameTable::Outcome::Taken:
             return tell_taken(*name, false);
+        case NameTable::Outcome::TakenByOwn:
+            return tell_taken(*name, true);
         case NameTable::Outcome::TableFull:
             return refuse(bid.name, to_string(SendError::Reason::Backpressure), "the hub knows as many names as it can",
                           true);
@@ -533,7 +535,7 @@ void Connection::tell_taken(const Name& name, bool is_own) {
     send(head);
 }
 
-void Connection::tell_replaced(const Name& name) {
+void Connection::tell_replaced(const Name& name, std::uint64_t instance) {
     ++core_.counters().takeovers;
     if (!lost_) lost_ = std::make_unique<std::vector<LostName>>();
     const auto now = core_.loop().clock()->now();
@@ -542,6 +544,7 @@ void Connection::tell_replaced(const Name& name) {
     Head head;
     head.type = FrameType::Unbound;
     head.name = name.text;
+    head.instance = instance;
     head.error = to_string(SendError::Reason::NameTaken);
     head.message = "another connection has taken the name";
     send(head);

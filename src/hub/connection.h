@@ -62,7 +62,7 @@ public:
     void tell(Watch& watch) override;
     void tell_bound(const Name& name) override;
     void tell_taken(const Name& name) override;
-    void tell_replaced(const Name& name) override;
+    void tell_replaced(const Name& name, std::uint64_t instance) override;
     void ask_for_life() override;
 
     // WebSocketEvents

@@ -109,7 +109,7 @@ NameTable::Outcome NameTable::bind(Party& party, const Bid& bid) {
 }
 
 NameTable::Outcome NameTable::ask_holder(Name& name, Party& party, const Bid& bid) {
-    if (name.claim) return &name.claim->claimant == &party ? Outcome::Waits : Outcome::Taken;
+    if (name.claim) return &name.claim->claimant == &party ? Outcome::Waits : Outcome::TakenByOwn;
     name.claim = std::make_unique<Claim>(name, party);
     name.claim->instance = bid.instance;
     name.claim->has_sessions = bid.has_sessions;
@@ -148,7 +148,7 @@ void NameTable::grant(Name& name, Party& party, const Bid& bid, bool is_proven) 
     if (name.holder != nullptr && name.holder != &party) {
         Party& loser = *name.holder;
         detach(name);
-        loser.tell_replaced(name);
+        loser.tell_replaced(name, bid.instance);
     }
     if (name.holder == nullptr) {
         name.holder = &party;

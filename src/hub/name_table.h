@@ -90,7 +90,8 @@ public:
     virtual void tell(Watch& watch) = 0;
     virtual void tell_bound(const Name& name) = 0;
     virtual void tell_taken(const Name& name) = 0;     // a bid that had to wait has failed
-    virtual void tell_replaced(const Name& name) = 0;  // the name has gone to somebody with a better claim
+    // The name has gone to somebody with a better claim: to that instance.
+    virtual void tell_replaced(const Name& name, std::uint64_t instance) = 0;
     virtual void ask_for_life() = 0;                   // followed by NameTable::lives(), if it does
 
     const std::vector<Name*>& names() const noexcept { return names_; }
@@ -138,8 +139,8 @@ public:
     NameTable(const NameTable&) = delete;
     NameTable& operator=(const NameTable&) = delete;
 
-    enum class Outcome { Bound, Taken, Waits, TooMany, TableFull };
-    // Waits: tell_bound() or tell_taken() follows.
+    enum class Outcome { Bound, Taken, TakenByOwn, Waits, TooMany, TableFull };
+    // Waits: tell_bound() or tell_taken() follows. TakenByOwn: another instance of the owner is about to get it.
     Outcome bind(Party& party, const Bid& bid);
     // False: the name is not this party's.
     bool unbind(Party& party, std::string_view name);

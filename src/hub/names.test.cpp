@@ -47,7 +47,7 @@ TEST_CASE("the same instance of the same owner takes its name over at once") {
     auto fresh = world.client();
     fresh->say(hello(kFirst));
     CHECK(fresh->hears(R"({"t":"bound","n":"alice")", 20ms));
-    CHECK(old->hears(R"({"t":"unbound","n":"alice","e":"name_taken")"));
+    CHECK(old->hears(R"({"t":"unbound","n":"alice","i":"00000000000000a1","e":"name_taken")"));
     CHECK(world.core->names().find("alice")->instance == 0xa1);
 }
 
@@ -71,6 +71,20 @@ TEST_CASE("another instance of the owner waits while the old connection is asked
     CHECK(fresh->last.find(R"("retry":true)") != std::string::npos);
     CHECK(old->hears_nothing());
     CHECK(fresh->is_open);
+}
+
+// Went wrong once: the third one was refused for good, as if it were somebody else.
+TEST_CASE("while one instance of the owner waits, another one is told to try again") {
+    HubWorld world;
+    auto old = world.node("alice", kKey, kFirst);
+    world.world.swallow(old->connection());
+    auto second = world.client();
+    second->say(hello(kSecond));
+    auto third = world.client();
+    third->say(hello("00000000000000a3"));
+    REQUIRE(third->hears(R"({"t":"refused","n":"alice","e":"name_taken")", 900ms));
+    CHECK(third->last.find(R"("retry":true)") != std::string::npos);
+    CHECK(second->hears(R"({"t":"bound","n":"alice")"));
 }
 
 TEST_CASE("a half-open connection loses its name after one second to another instance of its owner") {
@@ -160,7 +174,7 @@ TEST_CASE("after a restart the first one gets the name, and loses it to a lease 
     auto owner = world.client();
     owner->say(hello(kFirst, std::string(kKey) + paper));
     CHECK(owner->hears(R"({"t":"bound","n":"alice","i":"00000000000000a1")"));
-    CHECK(squatter->hears(R"({"t":"unbound","n":"alice","e":"name_taken")"));
+    CHECK(squatter->hears(R"({"t":"unbound","n":"alice","i":"00000000000000a1","e":"name_taken")"));
 }
 
 TEST_CASE("a lease proves nothing for another key, of another hub, or once somebody has proven better") {

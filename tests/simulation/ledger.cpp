@@ -1,6 +1,7 @@
 #include "simulation/ledger.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace nyamesh::simulation {
 
@@ -45,6 +46,14 @@ MessageId Ledger::id_of(const nya::Json& payload) {
     return payload["id"].is_integer() ? static_cast<MessageId>(payload["id"].as_integer()) : 0;
 }
 
+std::optional<MessageId> Ledger::id_in(std::string_view payload) {
+    constexpr std::string_view kBefore = R"({"id":)";
+    if (!payload.starts_with(kBefore)) return std::nullopt;
+    MessageId id = 0;
+    std::from_chars(payload.data() + kBefore.size(), payload.data() + payload.size(), id);
+    return id;
+}
+
 nya::Json Ledger::answer_to(MessageId id) {
     return nya::Json{{"answer", static_cast<std::int64_t>(id)}};
 }
@@ -80,6 +89,10 @@ void Ledger::is_closed(std::uint64_t instance) {
         if (wait.first == instance) violated("a closed node still waits for token " + number(wait.second));
     }
     lives_[instance].is_closed = true;
+}
+
+void Ledger::leaves(std::uint64_t instance) {
+    lives_[instance].is_closed = lives_[instance].has_left = true;
 }
 
 // ---- the sender's side ----
@@ -134,7 +147,7 @@ void Ledger::is_settled(std::uint64_t from, std::uint64_t token, const Answer& r
         return outcome(message, id, result.error().reason);
     }
     const Waits waits = message.sending.waits;
-    if (waits == Waits::Delivered && !message.is_delivered)
+    if (sees_inside_ && waits == Waits::Delivered && !message.is_delivered)
         violated("message " + number(id) + " was called delivered before it was");
     if ((waits == Waits::Handled || waits == Waits::Answer) && !message.is_handled)
         violated("message " + number(id) + " was called handled before it was");
@@ -201,26 +214,34 @@ void Ledger::is_on_wire(const wire::SessionId& session, std::uint64_t sequence, 
     if (message->on_wire_for != 0 && message->on_wire_for != target_instance)
         violated("message " + number(*id) + " was put on a wire for one instance, and replayed to another");
     message->on_wire_for = target_instance;
-    if (message->certainly_not)
+    // From outside it is seen late: what was still in a buffer may belong to a session that is over.
+    if (sees_inside_ && message->certainly_not)
         violated("message " + number(*id) + " is put on a wire after it was reported as never sent");
 }
 
 // ---- the receiver's side ----
 
-void Ledger::is_delivered(std::uint64_t at, const session::Deliver& event) {
-    const MessageId id = id_of(event.intent.payload());
+Ledger::Message* Ledger::arrives(std::uint64_t at, MessageId id, bool is_request) {
     Message* const message = find(id);
-    if (!message) return;
+    if (!message) return nullptr;
     const std::string what = "message " + number(id);
     const Life& receiver = lives_[at];
-    const std::uint64_t from = message->sending.from;
     if (message->is_delivered) violated(what + " is delivered twice");
     message->is_delivered = true;
     if (receiver.is_closed || receiver.is_killed) violated(what + " is delivered to a node that is no more");
     if (receiver.name != message->sending.to) violated(what + " is delivered to another node than it was sent to");
-    if (event.ref.session.instance != from) violated(what + " comes from another instance than its sender's");
-    if (message->sending.is_request != event.is_request) violated(what + " has changed its kind");
+    if (message->sending.is_request != is_request) violated(what + " has changed its kind");
     if (message->is_taken_back) violated(what + " was taken back, and is delivered");
+    return message;
+}
+
+void Ledger::is_delivered(std::uint64_t at, const session::Deliver& event) {
+    const MessageId id = id_of(event.intent.payload());
+    const Message* const message = arrives(at, id, event.is_request);
+    if (!message) return;
+    const std::string what = "message " + number(id);
+    const std::uint64_t from = message->sending.from;
+    if (event.ref.session.instance != from) violated(what + " comes from another instance than its sender's");
 
     Reception& reception = receptions_[{at, from}];
     if (id <= reception.last_id) violated(what + " is delivered after " + number(reception.last_id));
@@ -232,6 +253,39 @@ void Ledger::is_delivered(std::uint64_t at, const session::Deliver& event) {
     }
     SessionTrail& trail = sessions_[{from, event.ref.session.number}];
     trail.delivered = std::max(trail.delivered, event.ref.sequence);
+}
+
+void Ledger::is_delivered(std::uint64_t at, MessageId id, const std::string& from, bool is_request) {
+    const Message* const message = arrives(at, id, is_request);
+    if (!message) return;
+    const std::string what = "message " + number(id);
+    const std::uint64_t sender = message->sending.from;
+    if (lives_[sender].name != from) violated(what + " comes from another node than its sender");
+    Reception& reception = receptions_[{at, sender}];
+    if (id <= reception.last_id) violated(what + " is delivered after " + number(reception.last_id));
+    compare_handled(at, id, reception.last_id);
+    reception.last_id = id;
+}
+
+// What was put on a wire for this receiver, after its last message and before this one, has come or been missed. How
+// many of the messages missed were replies cannot be seen.
+void Ledger::compare_handled(std::uint64_t at, MessageId id, MessageId before) {
+    const Message& message = messages_[id - 1];
+    std::uint64_t missing = 0;
+    for (MessageId other = before + 1; other < id; ++other) {
+        const Message& earlier = messages_[other - 1];
+        const bool is_alike = earlier.sending.from == message.sending.from && earlier.sending.to == message.sending.to;
+        if (is_alike && earlier.on_wire_for != 0 && earlier.on_wire_for == message.on_wire_for && !earlier.is_delivered)
+            ++missing;
+    }
+    std::uint64_t told = 0;
+    if (const auto gap = gap_told_.find({at, lives_[message.sending.from].name}); gap != gap_told_.end()) {
+        told = gap->second.missed;
+        gap_told_.erase(gap);
+    }
+    if (told < missing)
+        violated("before message " + number(id) + " at least " + number(missing) + " messages are missing, and a gap of " +
+                 number(told) + " was told");
 }
 
 // A new session's first message: what earlier ones to this receiver lack must have been told.
@@ -293,7 +347,7 @@ void Ledger::check_all_accounted(const std::set<std::string>* to) {
         const Message& message = messages_[id - 1];
         if (to && !to->contains(message.sending.to)) continue;
         const Life& sender = lives_[message.sending.from];
-        if (sender.is_killed || is_accounted(message)) continue;
+        if (sender.is_killed || sender.has_left || is_accounted(message)) continue;
         violated("message " + number(id) + " from " + sender.name + " to " + message.sending.to +
                  (message.is_delivered ? " was delivered and never handled" : " has vanished") +
                  ", and nobody was told");

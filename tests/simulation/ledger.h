@@ -24,6 +24,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -38,6 +39,7 @@ public:
     void begins(const std::string& name, std::uint64_t instance);
     void is_killed(std::uint64_t instance);  // it is owed nothing, and owes nothing
     void is_closed(std::uint64_t instance);  // everything of its must have been told by now
+    void leaves(std::uint64_t instance);     // as is_closed(), but what was under way is counted, not told
 
     // ---- the sender's side ----
     struct Sending {
@@ -55,6 +57,9 @@ public:
     void is_settled(std::uint64_t from, std::uint64_t token, const Answer& result);
     void is_unconfirmed(std::uint64_t from, const session::Unconfirmed& event);
 
+    // Nothing but handlers and the wire is seen: both may come later than what is told of them.
+    void sees_from_outside() { sees_inside_ = false; }
+
     // Nodes have so little room for peers they are not talking to that they forget how far sessions got.
     void gaps_are_inexact() { gaps_are_exact_ = false; }
 
@@ -65,6 +70,8 @@ public:
 
     // ---- the receiver's side ----
     void is_delivered(std::uint64_t at, const session::Deliver& event);
+    // The same as a handler sees it.
+    void is_delivered(std::uint64_t at, MessageId id, const std::string& from, bool is_request);
     // nullopt: the handler has succeeded.
     void is_handled(std::uint64_t at, MessageId id, std::optional<SendError::Reason> failure);
     void gap(std::uint64_t at, const std::string& from, std::uint64_t missed);
@@ -85,6 +92,7 @@ public:
     // Payloads: {"id":17} of a message, {"answer":17} of its reply.
     static nya::Json payload_of(MessageId id, std::size_t padding);
     static MessageId id_of(const nya::Json& payload);
+    static std::optional<MessageId> id_in(std::string_view payload);  // of a message as it is on a wire
     static nya::Json answer_to(MessageId id);
 
 private:
@@ -105,6 +113,7 @@ private:
         std::string name;
         bool is_killed = false;
         bool is_closed = false;
+        bool has_left = false;
     };
     struct SessionTrail {  // of one session: which numbers stand for intents, and how far it got
         std::uint64_t target = 0;
@@ -131,6 +140,8 @@ private:
     Message* find(MessageId id);
     void outcome(Message& message, MessageId id, SendError::Reason reason);
     void drops(const Message& message);
+    Message* arrives(std::uint64_t at, MessageId id, bool is_request);
+    void compare_handled(std::uint64_t at, MessageId id, MessageId before);
     void compare_gap(std::uint64_t at, std::uint64_t from, std::uint32_t session);
     static bool is_accounted(const Message& message);
 
@@ -144,6 +155,7 @@ private:
     std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> last_target_;  // (sender, name) → life
     std::map<std::pair<std::uint64_t, std::string>, Dropped> dropped_;            // (sender, name)
     bool gaps_are_exact_ = true;
+    bool sees_inside_ = true;
     std::string violation_;
     Counts counts_;
 };

@@ -3,9 +3,6 @@
 #include "wire/protocol.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <cstring>
 
 namespace nyamesh::simulation {
 
@@ -60,13 +57,7 @@ struct World::Sink final : session::FrameSink {
         wire::encode(head, payload, bytes);
         if (bytes.size() > wire::kMaxIntentBytes) world.ledger_.violated("a frame of " + std::to_string(bytes.size()));
         if (head.type == wire::FrameType::Message && head.session.number != 0) {
-            std::optional<MessageId> id;
-            constexpr std::string_view kBefore = R"({"id":)";
-            if (head.kind != wire::MessageKind::Reply && payload.starts_with(kBefore)) {
-                MessageId value = 0;
-                std::from_chars(payload.data() + kBefore.size(), payload.data() + payload.size(), value);
-                id = value;
-            }
+            const auto id = head.kind == wire::MessageKind::Reply ? std::nullopt : Ledger::id_in(payload);
             world.ledger_.is_on_wire(head.session, head.sequence, head.instance, id);
         }
         world.send_up(link, bytes);
@@ -75,37 +66,12 @@ struct World::Sink final : session::FrameSink {
 
 World::World(std::uint64_t seed, bool prints_trace)
     : draws_(seed),
-      prints_trace_(prints_trace),
+      trace_(prints_trace),
       relay_([this](Relay::Link link, std::string bytes) { send_down(link, std::move(bytes)); }) {
     relay_.drops = [this] { return draws_.percent(20); };
-    outcome_.trace_hash = 0xcbf29ce484222325;
 }
 
 World::~World() = default;
-
-template <class... Values>
-void World::trace(const char* what, std::string_view text, Values... values) {
-    const auto mix = [this](std::uint64_t value) {
-        outcome_.trace_hash = (outcome_.trace_hash ^ value) * 0x100000001b3;
-        outcome_.trace_hash ^= outcome_.trace_hash >> 29;
-    };
-    mix(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
-    std::size_t i = 0;
-    for (; i + 8 <= text.size(); i += 8) {
-        std::uint64_t word;
-        std::memcpy(&word, text.data() + i, 8);
-        mix(word);
-    }
-    for (; i < text.size(); ++i) mix(static_cast<unsigned char>(text[i]));
-    (mix(static_cast<std::uint64_t>(values)), ...);
-    if (!prints_trace_) return;
-    const double seconds = std::chrono::duration<double>(now_.time_since_epoch() - 1h).count();
-    std::string line;
-    ((line += ' ', line += std::to_string(values)), ...);
-    std::string printed(text.substr(0, 400));
-    std::replace(printed.begin(), printed.end(), '\n', ' ');
-    std::printf("%12.6f %-10s %s%s\n", seconds, what, printed.c_str(), line.c_str());
-}
 
 // ---- what this day is like ----
 
@@ -203,6 +169,7 @@ Outcome World::run() {
     for (const auto& node : nodes_) {
         if (node->endpoint) remember_statistics(*node->endpoint);
     }
+    outcome_.trace_hash = trace_.hash();
     outcome_.violation = ledger_.violation();
     outcome_.counts = ledger_.counts();
     return std::move(outcome_);

@@ -9,7 +9,9 @@
 
 #include "simulation/draws.h"
 #include "simulation/ledger.h"
+#include "simulation/outcome.h"
 #include "simulation/relay.h"
+#include "simulation/trace.h"
 
 #include <cstdint>
 #include <deque>
@@ -25,15 +27,6 @@ namespace nyamesh::simulation {
 
 using session::Endpoint;
 using session::Time;
-
-struct Outcome {
-    std::string violation;  // empty: all promises were kept
-    std::uint64_t trace_hash = 0;
-    std::uint64_t frames = 0;
-    std::uint64_t faults = 0;
-    Ledger::Counts counts;
-    session::EndpointStatistics statistics;  // of all endpoints together
-};
 
 class World {
 public:
@@ -78,7 +71,9 @@ private:
     void after(std::chrono::nanoseconds delay, Action action) { at(now_ + delay, std::move(action)); }
     void run_until(Time end);
     template <class... Values>
-    void trace(const char* what, std::string_view text, Values... values);
+    void trace(const char* what, std::string_view text, Values... values) {
+        trace_.note(now_, what, text, values...);
+    }
 
     // Nodes.
     void open(Node& node);
@@ -112,7 +107,7 @@ private:
     void heal();
 
     Draws draws_;
-    const bool prints_trace_;
+    Trace trace_;
     Weather weather_;
     Time now_{std::chrono::hours(1)};
     std::priority_queue<Scheduled> queue_;

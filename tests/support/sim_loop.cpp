@@ -61,7 +61,9 @@ struct SimProcess {
     std::vector<std::pair<std::uint64_t, std::size_t>> dirty;  // connection and end
     std::unique_ptr<char[]> read_buffer;
     bool is_dead = false;
+    bool is_unplugged = false;
     bool has_turn = false;  // its event is in the heap
+    std::int64_t frozen_until = 0;
 };
 
 namespace {
@@ -154,6 +156,7 @@ struct SimCore : std::enable_shared_from_this<SimCore> {
     std::unordered_set<std::string> silent;
     std::unordered_map<std::string, std::string> hosts{{"localhost", "127.0.0.1"}};
     std::uint16_t next_port = 40'000;
+    SimWorld::BytesCallback on_bytes;
 
     // Splitmix64: a draw costs a nanosecond.
     std::uint64_t draw() noexcept {
@@ -192,6 +195,7 @@ struct SimCore : std::enable_shared_from_this<SimCore> {
 
     bool step();
     void run(const Event& event);
+    const SimProcess* process_of(const Event& event) const;
     void run_turn(SimProcess& process);
     void run_timer(SimProcess& process, std::uint64_t timer);
     void run_connection(const Event& event, Connection& connection);
@@ -209,6 +213,7 @@ struct SimCore : std::enable_shared_from_this<SimCore> {
     void end_now(Connection& connection, std::size_t side, StreamEnd::Kind kind, std::string message);
     void swallow(Connection& connection);
     void kill(SimProcess& process, SimLoop::Death how);
+    void unplug(SimProcess& process, SimLoop::Death how);
 };
 
 namespace {
@@ -329,6 +334,10 @@ public:
     // False: the backlog is full.
     bool arrived(Connection& connection) {
         connection.awaits_accept = true;
+        if (process_->frozen_until > core_->now) {  // the kernel has taken it; the process will hear of it
+            core_->schedule(process_->frozen_until, What::Syn, connection.id, kAccepting);
+            return true;
+        }
         if (!is_paused_) {
             accept(connection);
             return true;
@@ -503,6 +512,7 @@ void SimCore::flush(std::uint64_t id, std::size_t side) {
     const std::size_t room = settings.socket_buffer - std::min(settings.socket_buffer, held);
     const std::size_t n = std::min(room, out.size());
     if (n > 0) {
+        if (on_bytes) on_bytes(id, static_cast<SimWorld::Side>(side), out.view().substr(0, n));
         send_packet(*connection, 1 - side, out.view().substr(0, n), false);
         out.consume(n);
         end.took_bytes = true;
@@ -536,7 +546,7 @@ void SimCore::arrive(std::uint64_t id, std::size_t side) {
     if (!end.is_open || (end.is_paused && !end.is_closing)) return;
 
     if (way.arrived > 0) {
-        std::size_t n = std::min(way.arrived, kReadBuffer);
+        std::size_t n = std::min({way.arrived, kReadBuffer, settings.largest_portion});
         if (settings.splits_portions && !end.is_closing && draw() % 2 == 0) n = 1 + draw() % n;
         if (end.process->read_buffer == nullptr) end.process->read_buffer = std::make_unique<char[]>(kReadBuffer);
         char* const buffer = end.process->read_buffer.get();
@@ -576,10 +586,21 @@ bool SimCore::step() {
     return !heap.empty();
 }
 
+// Whose callbacks it leads to.
+const SimProcess* SimCore::process_of(const Event& event) const {
+    if (event.what == What::Turn) return processes[event.subject].get();
+    if (event.what == What::Timer) return processes[event.process].get();
+    const Connection* connection = event.what == What::Syn ? nullptr : find(event.subject);
+    return connection == nullptr ? nullptr : connection->ends[event.end].process;
+}
+
 void SimCore::run(const Event& event) {
     ++events_run;
     note(static_cast<std::uint64_t>(event.time));
     note(event.subject << 8 | static_cast<std::uint64_t>(event.what) << 1 | event.end);
+    if (const SimProcess* process = process_of(event); process != nullptr && process->frozen_until > now) {
+        return schedule(process->frozen_until, event.what, event.subject, event.end, event.process);
+    }
     switch (event.what) {
         case What::Turn:
             run_turn(*processes[event.subject]);
@@ -701,6 +722,24 @@ void SimCore::kill(SimProcess& process, SimLoop::Death how) {
     }
 }
 
+// What a process's end is for others, without ending it.
+void SimCore::unplug(SimProcess& process, SimLoop::Death how) {
+    process.is_unplugged = true;
+    for (const auto& connection : slots) {
+        for (const std::size_t side : {kConnecting, kAccepting}) {
+            End& end = connection->ends[side];
+            if (end.process != &process || end.stream == nullptr || end.is_over) continue;
+            if (how == SimLoop::Death::PeersSeeNothing) {
+                swallow(*connection);
+            } else if (connection->ends[1 - side].stream != nullptr) {
+                send_reset(*connection, 1 - side);
+            }
+            connection->ways[side].drop();
+            end_later(*connection, side, StreamEnd::Kind::Reset, "the network is gone");
+        }
+    }
+}
+
 // ---- SimWorld -----------------------------------------------------------------------------------------------------
 
 SimWorld::SimWorld(std::uint64_t seed, const SimSettings& settings) : core_(std::make_shared<SimCore>()) {
@@ -789,6 +828,15 @@ std::vector<SimWorld::ConnectionId> SimWorld::connections() const {
     return ids;
 }
 
+std::vector<SimWorld::ConnectionId> SimWorld::connections(const SimLoop& of) const {
+    std::vector<ConnectionId> ids = connections();
+    std::erase_if(ids, [&](ConnectionId id) {
+        const auto& ends = core_->find(id)->ends;
+        return ends[0].process != of.process_.get() && ends[1].process != of.process_.get();
+    });
+    return ids;
+}
+
 SimWorld::ConnectionId SimWorld::connection_of(const net::Stream& stream) {
     return static_cast<const SimStream&>(stream).connection();
 }
@@ -846,6 +894,10 @@ void SimWorld::name_host(std::string name, std::string ip) {
     core_->hosts.insert_or_assign(std::move(name), std::move(ip));
 }
 
+void SimWorld::on_bytes(BytesCallback callback) {
+    core_->on_bytes = std::move(callback);
+}
+
 std::uint64_t SimWorld::trace_hash() const noexcept {
     return core_->trace;
 }
@@ -869,6 +921,18 @@ void SimLoop::die(Death how) {
 
 bool SimLoop::is_dead() const noexcept {
     return process_->is_dead;
+}
+
+void SimLoop::unplug(Death how) {
+    core_->unplug(*process_, how);
+}
+
+void SimLoop::freeze(nya::Clock::duration duration) {
+    process_->frozen_until = std::max(process_->frozen_until, core_->now + duration.count());
+}
+
+std::size_t SimLoop::timer_count() const noexcept {
+    return process_->timers.size();
 }
 
 const std::string& SimLoop::name() const noexcept {
@@ -914,6 +978,8 @@ std::unique_ptr<net::Stream> SimLoop::connect(const net::Target& target, std::sh
     end.events = &events;
     if (process_->is_dead) {
         end.is_over = true;
+    } else if (process_->is_unplugged) {
+        core_->schedule(core_->now + core_->settings.connect_time.count(), What::ConnectTime, connection.id);
     } else {
         core_->schedule(core_->now + core_->latency(), What::Syn, connection.id, kConnecting);
     }

@@ -27,6 +27,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nyamesh::testing {
@@ -44,6 +45,7 @@ struct SimSettings {
     bool splits_portions = true;                                       // what arrives comes in random pieces
     std::string client_ip = "127.0.0.1";                               // what listeners take connections to come from
     std::chrono::nanoseconds connect_time = std::chrono::seconds(10);  // after which connecting is given up
+    std::size_t largest_portion = 128 * 1024;                          // 1: what arrives comes byte by byte
 };
 
 class SimWorld {
@@ -75,6 +77,7 @@ public:
 
     // Faults. Connections that are over are ignored.
     std::vector<ConnectionId> connections() const;  // the living, in the order they were made
+    std::vector<ConnectionId> connections(const SimLoop& of) const;
     static ConnectionId connection_of(const net::Stream& stream);
     void cut(ConnectionId connection);  // both ends see Reset; what was under way is lost
     // Only the connecting end sees Reset, or the accepting one; the other hears nothing any more: half-open.
@@ -87,6 +90,9 @@ public:
     // Connecting to it hears nothing, until the time for connecting is up.
     void silence(const net::Address& address, bool is_silent = true);
     void name_host(std::string name, std::string ip);  // "localhost" is 127.0.0.1
+    // Hears every portion as it is put on the wire, by which end of the connection.
+    using BytesCallback = std::function<void(ConnectionId connection, Side from, std::string_view bytes)>;
+    void on_bytes(BytesCallback callback);
 
     std::uint64_t trace_hash() const noexcept;  // of all that has happened
     std::uint64_t event_count() const noexcept;
@@ -105,6 +111,13 @@ public:
     enum class Death : std::uint8_t { PeersSeeReset, PeersSeeNothing };
     void die(Death how = Death::PeersSeeReset);
     bool is_dead() const noexcept;
+    // The same for everybody else; but it runs on without a network, so that what lives on it can be taken down in the
+    // usual way, unheard.
+    void unplug(Death how = Death::PeersSeeReset);
+    // Nothing of it runs for that time, as if the process had been stopped: what arrives waits in bounded socket
+    // buffers, and its timers are late.
+    void freeze(nya::Clock::duration duration);
+    std::size_t timer_count() const noexcept;
     const std::string& name() const noexcept;
 
     bool post(nya::Task task) override;
@@ -119,6 +132,7 @@ public:
                                                                       AcceptCallback on_accept) override;
 
 private:
+    friend class SimWorld;
     const std::shared_ptr<SimCore> core_;
     const std::shared_ptr<SimProcess> process_;
 };

@@ -296,13 +296,8 @@ void HubLink::on_hub_frame(const wire::Frame& frame) {
             for (const auto& [name, member] : members_)
                 member.node->on_hold(head.name, head.type == wire::FrameType::Hold);
             return;
-        case wire::FrameType::Unbound: {
-            const auto place = members_.find(head.name);
-            if (place == members_.end()) return;
-            place->second.binding = Binding::Refused;
-            const auto node = place->second.node;
-            return node->on_failed(refusal(head, "the name " + quote(head.name)));
-        }
+        case wire::FrameType::Unbound:
+            return on_unbound(head);
         default:
             ++statistics_.dropped;
             return;
@@ -372,6 +367,20 @@ void HubLink::on_refused(const wire::Head& head) {
             if (self->is_welcome_) self->bind(again->second);
         });
     node->on_detached(why);
+}
+
+void HubLink::on_unbound(const wire::Head& head) {
+    const auto place = members_.find(head.name);
+    if (place == members_.end()) return;
+    const auto node = place->second.node;
+    const SendError why = refusal(head, "the name " + quote(head.name));
+    if (head.instance == node->instance()) {
+        // A connection of ours that is over has brought its bind only now. This one has the better claim.
+        bind(place->second);
+        return node->on_detached(why);
+    }
+    place->second.binding = Binding::Refused;
+    node->on_failed(why);
 }
 
 void HubLink::on_peer(const wire::Head& head) {

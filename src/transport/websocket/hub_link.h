@@ -118,6 +118,7 @@ private:
     void on_welcome(const wire::Head& head);
     void on_bound(const wire::Head& head);
     void on_refused(const wire::Head& head);
+    void on_unbound(const wire::Head& head);
     void on_peer(const wire::Head& head);
     void on_drain(const wire::Head& head);
     void on_nodes(std::string_view payload);
