@@ -390,7 +390,8 @@ TEST_CASE_FIXTURE(Two, "after the window the receiver is told of one gap, with t
     CHECK(bob.gaps == "alice:3");
 }
 
-// It was taken for here and unknown at once: the next message waited for an answer of the hub that nobody had asked for.
+// It was taken for here and unknown at once: the next message waited for an answer of the hub that nobody had asked
+// for.
 TEST_CASE("a peer that speaks first after the window was over is reached again") {
     Settings patient;
     patient.resume_window = 1h;

@@ -356,7 +356,7 @@ void Endpoint::on_counters(Peer& peer, const wire::AckFields& ack, Time now) {
         return;
     }
     peer.quiet_since = now;
-    peer.where = Peer::Where::Here;
+    become_known(peer);
     if (!ack.exceptions.empty()) {
         peer.owes_base = true;
         if (peer.ack_at == Time::max()) peer.ack_at = now + settings_.ack_after;
@@ -391,7 +391,7 @@ void Endpoint::on_sync(Peer& peer, const wire::Head& head, Time now) {
         peer.in.forget_exceptions();  // an answer without a session: it has ended there, and nobody waits
     }
     peer.quiet_since = now;
-    peer.where = Peer::Where::Here;
+    if (peer.instance != 0) become_known(peer);
     on_counters(peer, head.ack, now);
     // The peer has told where it stands. If it says nothing of our session it has never heard of it.
     const bool tells = head.ack.session == peer.out.session() || peer.out.is_opening() || !peer.out.has_session();

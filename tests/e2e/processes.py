@@ -70,6 +70,11 @@ class Process:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def stop(self):
+        """It is there, and does nothing more: from now on, not from when the signal gets to it."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()

@@ -79,7 +79,7 @@ class Nodes(EndingTest):
             self.assertEqual(bob.line(), "connected")
             self.assertEqual(self.run_command("send", "bob", "go", "--wait", "handled", url=url)[0], 0)
             self.assertEqual(bob.line(), "sent")
-            hub.signal(signal.SIGSTOP)
+            hub.stop()
             bob.signal(number)
             bob.signal(number)
             self.assertEqual(bob.end()[0], -number)

@@ -14,7 +14,7 @@ import processes
 from hub_client import HubClient
 from processes import SystemTest
 
-SHORT = "3"  # seconds a token lives that is to end: long enough to be shown in time on a busy machine
+SHORT = "5"  # seconds a token lives that is to end: long enough to be shown in time on a busy machine
 
 
 class TokenTest(SystemTest):
@@ -56,11 +56,12 @@ class Expiry(TokenTest):
     def test_a_fresh_token_in_mid_connection_keeps_it(self):
         async def play():
             # Of two tokens the first is renewed; the end of the second says when the first one's time is over.
+            fresh = self.token("alice", "--lifetime", "3600")
             client = await self.connect("alice", "--lifetime", SHORT)
             await client.next("expiring")
-            other = await self.connect("bob", "--lifetime", SHORT)
-            await client.say(t="auth", token=self.token("alice", "--lifetime", "3600"))
+            await client.say(t="auth", token=fresh)
             self.assertGreater((await client.next("welcome"))["in"], 3_000_000)
+            other = await self.connect("bob", "--lifetime", SHORT)
             self.assertEqual(await other.close_code(), 4503)
             await client.say(t="list")
             await client.next("nodes")
@@ -68,9 +69,9 @@ class Expiry(TokenTest):
 
     def test_one_that_is_refused_leaves_the_old_one_to_its_end(self):
         async def play():
+            forged = self.token("alice", key=self.make_secret("forged", "1"))
             client = await self.connect("alice", "--lifetime", SHORT)
             await client.next("expiring")
-            forged = self.token("alice", key=self.make_secret("forged", "1"))
             await client.say(t="auth", token=forged)
             self.assertEqual((await client.next("refused"))["e"], "unauthorized")
             await client.say(t="list")
