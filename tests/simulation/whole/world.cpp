@@ -87,6 +87,7 @@ void WholeWorld::draw_weather(SimSettings& network) {
         w.hub.max_intent_bytes = 8 * 1024;
         w.hub.out_queue_bytes = 16 * 1024;
     }
+    if (draws_.one_in(6)) w.hub.watches_per_connection = static_cast<std::uint32_t>(draws_.between(1, 3));
     if (draws_.one_in(6)) {  // what is let through more slowly than it is sent would take longer than a day
         w.between_sends = 250ms;
         if (draws_.one_in(2)) {
