@@ -272,8 +272,8 @@ void Ledger::compare_handled(std::uint64_t at, MessageId id, MessageId before) {
         gap_told_.erase(gap);
     }
     if (told < missing)
-        violated("before message " + number(id) + " at least " + number(missing) + " messages are missing, and a gap of " +
-                 number(told) + " was told");
+        violated("before message " + number(id) + " at least " + number(missing) +
+                 " messages are missing, and a gap of " + number(told) + " was told");
 }
 
 // A new session's first message: what earlier ones to this receiver lack must have been told.

@@ -20,7 +20,7 @@ const net::Address kHub{"10.0.0.1", 8080};
 // Cuts are seen after 8 s of silence at the latest; then there is a backoff of 10 s, and another one between two syncs.
 constexpr auto kRepairTime = 75s;
 constexpr auto kLongestFreeze = 12s;
-constexpr auto kWindow = 150s;  // of a session, and some
+constexpr auto kWindow = 150s;     // of a session, and some
 constexpr auto kLeaseTime = 260s;  // of a name: away, then gone, and some
 
 constexpr std::uint64_t kMostEvents = 30'000'000;
@@ -40,7 +40,8 @@ WholeWorld::WholeWorld(std::uint64_t seed, bool prints_trace)
     hub_settings_ = hub::HubCore::settings(options).value();
     hub_settings_.identity = {"0123456789abcdef", 0, "the key that signs leases"};
     hub_settings_.unix_time = [this] {
-        return 1'700'000'000 + std::chrono::duration_cast<std::chrono::seconds>(world_.now().time_since_epoch()).count();
+        return 1'700'000'000 +
+               std::chrono::duration_cast<std::chrono::seconds>(world_.now().time_since_epoch()).count();
     };
     hub_settings_.log = [this](const HubLogLine& line) { trace("hub", line.text); };
 }
