@@ -505,6 +505,11 @@ void Connection::tell(Watch& watch) {
     if (holder != nullptr && holder->is_full_) hold(watch);
 }
 
+// Nobody would tell it later that it may go on. However full its queue is: it is one for one frame of its own.
+void Connection::tell_forgotten(Watch& watch) {
+    if (watch.is_held && !is_leaving_) send_go(watch);
+}
+
 void Connection::tell_bound(const Name& name) {
     Head head;
     head.type = FrameType::Bound;
@@ -583,6 +588,10 @@ void Connection::hold(Watch& watch) {
 void Connection::go(Watch& watch) {
     if (!watch.is_held || is_leaving_) return;
     if (is_overfull()) return put_off(watch);
+    send_go(watch);
+}
+
+void Connection::send_go(Watch& watch) {
     watch.is_held = false;
     Head head;
     head.type = FrameType::Go;

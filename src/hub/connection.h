@@ -60,6 +60,7 @@ public:
 
     // Party
     void tell(Watch& watch) override;
+    void tell_forgotten(Watch& watch) override;
     void tell_bound(const Name& name) override;
     void tell_taken(const Name& name) override;
     void tell_replaced(const Name& name, std::uint64_t instance) override;
@@ -100,6 +101,7 @@ private:
     void send_state(const Name& name, bool is_answer);
     void hold(Watch& watch);
     void go(Watch& watch);
+    void send_go(Watch& watch);
     void become_full();
     void relieve();
     bool is_overfull() const noexcept;

@@ -62,7 +62,11 @@ bool NameTable::make_room() {
         return true;
     }
     // Forgetting its last watch forgets the name.
-    for (std::uint32_t left = oldest->watch_count; left > 0; --left) forget(*oldest->watches.front());
+    for (std::uint32_t left = oldest->watch_count; left > 0; --left) {
+        Watch& watch = *oldest->watches.front();
+        watch.watcher.tell_forgotten(watch);
+        forget(watch);
+    }
     return true;
 }
 
@@ -271,7 +275,11 @@ Watch* NameTable::watch(Party& party, std::string_view text) {
     name->watches.push_back(made);
     ++name->watch_count;
     party.watches_.push_front(made);
-    if (++party.watch_count_ > std::max<std::size_t>(1, limits_.watches_per_party)) forget(*party.watches_.back());
+    if (++party.watch_count_ > std::max<std::size_t>(1, limits_.watches_per_party)) {
+        Watch& oldest = *party.watches_.back();
+        party.tell_forgotten(oldest);
+        forget(oldest);
+    }
     return &made;
 }
 

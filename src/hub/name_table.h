@@ -88,11 +88,12 @@ public:
     virtual ~Party() = default;
     // The state of `watch.name` has changed.
     virtual void tell(Watch& watch) = 0;
+    virtual void tell_forgotten(Watch& watch) = 0;  // there are too many: it will hear no more of that name
     virtual void tell_bound(const Name& name) = 0;
-    virtual void tell_taken(const Name& name) = 0;     // a bid that had to wait has failed
+    virtual void tell_taken(const Name& name) = 0;  // a bid that had to wait has failed
     // The name has gone to somebody with a better claim: to that instance.
     virtual void tell_replaced(const Name& name, std::uint64_t instance) = 0;
-    virtual void ask_for_life() = 0;                   // followed by NameTable::lives(), if it does
+    virtual void ask_for_life() = 0;  // followed by NameTable::lives(), if it does
 
     const std::vector<Name*>& names() const noexcept { return names_; }
     const List<Watch, ByWatcher>& watches() const noexcept { return watches_; }

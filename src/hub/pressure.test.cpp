@@ -75,6 +75,20 @@ TEST_CASE("hold at half of the out-queue, go at a quarter, nothing lost or disor
     CHECK(world.core->counters().dropped.slow == 0);
 }
 
+// Went wrong once: it was never told "go", and its messages for bob waited until it connected again.
+TEST_CASE("who is told no more of a name is not kept holding") {
+    HubOptions options;
+    options.limits.watches_per_connection = 1;
+    HubWorld world(1, options);
+    auto alice = world.node("alice");
+    auto bob = world.node("bob");
+    bob->socket().pause_reading();
+    fill(world, *alice, 4 * kMiB + kPayload);
+    REQUIRE(alice->hears(R"({"t":"hold","n":"bob"})"));
+    alice->say(R"({"t":"resolve","n":"carol"})");
+    CHECK(alice->hears(R"({"t":"go","n":"bob"})"));
+}
+
 TEST_CASE("beyond 8 MiB frames are dropped and counted; the queue grows no further") {
     HubWorld world;
     auto alice = world.node("alice");

@@ -284,8 +284,8 @@ void Ledger::compare_handled(std::uint64_t at, MessageId id, MessageId before) {
         gap_told_.erase(gap);
     }
     if (told < missing)
-        violated("before message " + number(id) + " at least " + number(missing) + " messages are missing, and a gap of " +
-                 number(told) + " was told");
+        violated("before message " + number(id) + " at least " + number(missing) +
+                 " messages are missing, and a gap of " + number(told) + " was told");
 }
 
 // A new session's first message: what earlier ones to this receiver lack must have been told.
@@ -348,6 +348,7 @@ void Ledger::check_all_accounted(const std::set<std::string>* to) {
         if (to && !to->contains(message.sending.to)) continue;
         const Life& sender = lives_[message.sending.from];
         if (sender.is_killed || sender.has_left || is_accounted(message)) continue;
+        if (message.sending.is_local && lives_[latest_[message.sending.to]].is_closed) continue;
         violated("message " + number(id) + " from " + sender.name + " to " + message.sending.to +
                  (message.is_delivered ? " was delivered and never handled" : " has vanished") +
                  ", and nobody was told");

@@ -48,6 +48,7 @@ public:
         session::Waits waits = session::Waits::Nothing;
         bool is_request = false;
         std::uint64_t token = 0;
+        bool is_local = false;  // by the bus: what is in the queue of a node that closes is counted, and nobody told
     };
     MessageId sends(Sending sending);
     void is_refused(MessageId id, const SendError& error);

@@ -848,6 +848,7 @@ void SimWorld::cut(ConnectionId id) {
         connection->ways[side].drop();
         core_->send_reset(*connection, side);
     }
+    core_->swallow(*connection);  // what is sent before the resets arrive comes to nothing
 }
 
 void SimWorld::cut_one_end(ConnectionId id, Side sees_it) {

@@ -132,7 +132,12 @@ void WholeWorld::has_ended(Place& place) {
     ended_.push_back(std::move(place.program));
     if (is_healed_ || draws_.one_in(6)) return;
     after(draws_.one_in(2) ? draw_up_to(100ms) : draw_up_to(6s), [this, &place] {
-        if (!place.program && !is_healed_) start(place);
+        if (place.program || is_healed_) return;
+        start(place);
+        if (!weather_.has_kills || !draws_.one_in(3)) return;
+        after(draw_up_to(1s), [this, &place, number = place.programs] {  // it crashes again and again
+            if (place.program && place.programs == number && !is_healed_) kill(place);
+        });
     });
 }
 
@@ -161,6 +166,7 @@ Ledger::Sending WholeWorld::draw_sending(Node& node) {
     std::size_t other = draws_.below(nodes_.size() - 1);
     if (nodes_[other].get() == &node) other = nodes_.size() - 1;
     sending.to = draws_.one_in(200) ? "nobody" + std::to_string(draws_.below(3)) : nodes_[other]->name;
+    sending.is_local = node.place->program->bus->has_node(sending.to);
     sending.is_request = draws_.percent(weather_.requests);
     sending.waits = Waits::Accepted;
     if (sending.is_request) {

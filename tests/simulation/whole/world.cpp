@@ -20,7 +20,7 @@ const net::Address kHub{"10.0.0.1", 8080};
 // Cuts are seen after 8 s of silence at the latest; then there is a backoff of 10 s, and another one between two syncs.
 constexpr auto kRepairTime = 75s;
 constexpr auto kLongestFreeze = 12s;
-constexpr auto kWindow = 150s;  // of a session, and some
+constexpr auto kWindow = 150s;     // of a session, and some
 constexpr auto kLeaseTime = 260s;  // of a name: away, then gone, and some
 
 constexpr std::uint64_t kMostEvents = 30'000'000;
@@ -40,7 +40,8 @@ WholeWorld::WholeWorld(std::uint64_t seed, bool prints_trace)
     hub_settings_ = hub::HubCore::settings(options).value();
     hub_settings_.identity = {"0123456789abcdef", 0, "the key that signs leases"};
     hub_settings_.unix_time = [this] {
-        return 1'700'000'000 + std::chrono::duration_cast<std::chrono::seconds>(world_.now().time_since_epoch()).count();
+        return 1'700'000'000 +
+               std::chrono::duration_cast<std::chrono::seconds>(world_.now().time_since_epoch()).count();
     };
     hub_settings_.log = [this](const HubLogLine& line) { trace("hub", line.text); };
 }
@@ -87,6 +88,7 @@ void WholeWorld::draw_weather(SimSettings& network) {
         w.hub.max_intent_bytes = 8 * 1024;
         w.hub.out_queue_bytes = 16 * 1024;
     }
+    if (draws_.one_in(6)) w.hub.watches_per_connection = static_cast<std::uint32_t>(draws_.between(1, 3));
     if (draws_.one_in(6)) {  // what is let through more slowly than it is sent would take longer than a day
         w.between_sends = 250ms;
         if (draws_.one_in(2)) {
