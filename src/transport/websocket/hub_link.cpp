@@ -391,10 +391,11 @@ void HubLink::on_peer(const wire::Head& head) {
 // The hub is going to stop: everybody leaves at a moment of their own, and comes back to whoever answers then.
 void HubLink::on_drain(const wire::Head& head) {
     const auto within = std::chrono::milliseconds(std::min<std::uint64_t>(head.in_ms, 600'000));
-    loop_->call_at(loop_->clock()->now() + jitter(within), [weak = weak_from_this(), socket = socket_.get()] {
+    // This connection, and not the next one, should the hub end this one first.
+    loop_->call_at(loop_->clock()->now() + jitter(within), [weak = weak_from_this(), which = statistics_.connects] {
         const auto self = weak.lock();
-        if (self && self->socket_.get() == socket && socket->is_open())
-            socket->close(wire::close_code::kGoingAway, "drained");
+        if (self && self->socket_ && self->statistics_.connects == which && self->socket_->is_open())
+            self->socket_->close(wire::close_code::kGoingAway, "drained");
     });
 }
 
