@@ -66,7 +66,12 @@ std::chrono::nanoseconds HubLink::jitter(std::chrono::nanoseconds most) {
 
 void HubLink::add(std::shared_ptr<LinkedNode> node) {
     Member& member = members_[node->name()];
+    if (member.node) return member.successors.push_back(std::move(node));
     member.node = std::move(node);
+    start(member);
+}
+
+void HubLink::start(Member& member) {
     is_ending_ = false;
     if (has_failed_) return member.node->on_failed(failure_);
     if (is_welcome_) {
@@ -78,13 +83,22 @@ void HubLink::add(std::shared_ptr<LinkedNode> node) {
 
 void HubLink::remove(const std::shared_ptr<LinkedNode>& node, std::function<void()> gone) {
     const auto place = members_.find(node->name());
-    if (place == members_.end() || place->second.node != node) return gone();
+    if (place == members_.end()) return gone();
+    if (place->second.node != node) {
+        std::erase(place->second.successors, node);
+        return gone();
+    }
     if (place->second.retry != 0) loop_->cancel(place->second.retry);
     if (socket_ && is_welcome_ && place->second.binding != Binding::None) {
         wire::Head head;
         head.type = wire::FrameType::Unbind;
         head.name = node->name();
         send(head, {});
+    }
+    if (auto next = std::move(place->second.successors); !next.empty()) {
+        place->second = Member{.node = next.front(), .successors = {next.begin() + 1, next.end()}};
+        start(place->second);
+        return tell_when_sent(std::move(gone));
     }
     members_.erase(place);
     if (!members_.empty()) return tell_when_sent(std::move(gone));
