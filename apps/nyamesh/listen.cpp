@@ -91,8 +91,6 @@ int run_listen(const ListenCommand& command) {
     }
     static_cast<void>(box->on_state(
         [&](const nyamesh::StateChange& change) { listener.tell_state(*box, change.state, change.problem); }));
-    // It may have been connected before we could ask to be told.
-    if (box->state() == nyamesh::ConnectionState::Connected) listener.tell_state(*box, box->state(), {});
     static_cast<void>(box->on_gap([&](const nyamesh::MissedIntents& gap) {
         if (is_json) {
             put_json(nya::Json{{"from", gap.from}, {"missed", gap.missed}});

@@ -65,9 +65,9 @@ std::expected<void, SendError> wait_until_connected(nyamesh::P2PBox& box, const 
         news->changed.notify_all();
     }));
     std::unique_lock lock(news->mutex);
+    // What we are told: its state alone would not say why.
     const auto is_settled = [&] {
-        const ConnectionState now = box.state();
-        return now == ConnectionState::Connected || now == ConnectionState::Failed;
+        return news->state == ConnectionState::Connected || news->state == ConnectionState::Failed;
     };
     const bool is_in_time = news->changed.wait_for(lock, options.timeout, is_settled);
     const std::string problem = news->problem;

@@ -1,6 +1,9 @@
 // Transport: how a node reaches nodes that the bus does not know (the guide's interface).
 //
 // One P2PBox owns one Transport. In-process messages never pass through it: the bus delivers them.
+//
+// What a transport knows of its wire it tells the bus by itself: figures by MessageBus::add_wire(), steps for the trace
+// (sent again, refused, connected, …) by trace_wire().
 #pragma once
 
 #include <nyamesh/connection_state.h>

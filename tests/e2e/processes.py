@@ -28,6 +28,7 @@ class Process:
         self.process = subprocess.Popen([program or NYAMESH, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=stdin or subprocess.DEVNULL, text=True, env=environment)
         self.readers = []
+        self.said = []
         self.lines = queue.Queue()
         self.errors = queue.Queue()
         for stream, into in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
@@ -41,9 +42,13 @@ class Process:
         into.put(None)
 
     def line(self):
-        found = self.lines.get(timeout=LIMIT)
+        try:
+            found = self.lines.get(timeout=LIMIT)
+        except queue.Empty:
+            raise AssertionError("it says nothing more after:\n" + "\n".join(self.said)) from None
         if found is None:
             raise AssertionError("it ended without another line: " + "\n".join(self.all(self.errors)))
+        self.said.append(found)
         return found
 
     def json(self):

@@ -33,7 +33,8 @@ class Talking(SystemTest):
 
     def test_a_node_that_does_not_exist(self):
         hub, url = self.start_hub()
-        code, out, errors = self.run_command("send", "nobody", "x", "--json", url=url)
+        # For 5 s after its start a hub says "not yet known", which is also how long a send waits.
+        code, out, errors = self.run_command("send", "nobody", "x", "--json", "--timeout", "30s", url=url)
         self.assertEqual(code, 1)
         self.assertEqual(json.loads(out[0])["error"]["kind"], "NodeNotFound")
 

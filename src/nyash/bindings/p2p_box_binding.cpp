@@ -223,16 +223,9 @@ std::expected<std::size_t, nyamesh::SendError> P2PBoxHandle::off(const std::stri
 
 void P2PBoxHandle::open_wire() {
     keep_alive_.emplace(*runtime_.loop());
-    const auto registered = node_->on_state([news = news_](const nyamesh::StateChange& change) {
+    static_cast<void>(node_->on_state([news = news_](const nyamesh::StateChange& change) {
         if (news->node) news->node->state_changed(change);
-    });
-    if (!registered) return;
-    // What it said before we listened.
-    if (node_->state() == nyamesh::ConnectionState::Connecting) return;
-    runtime_.loop()->post([news = news_] {
-        if (news->node && news->node->told_ == nyamesh::ConnectionState::Connecting)
-            news->node->state_changed({news->node->node_->state(), {}});
-    });
+    }));
 }
 
 void P2PBoxHandle::stay_while_open() {

@@ -66,7 +66,12 @@ std::chrono::nanoseconds HubLink::jitter(std::chrono::nanoseconds most) {
 
 void HubLink::add(std::shared_ptr<LinkedNode> node) {
     Member& member = members_[node->name()];
+    if (member.node) return member.successors.push_back(std::move(node));
     member.node = std::move(node);
+    start(member);
+}
+
+void HubLink::start(Member& member) {
     is_ending_ = false;
     if (has_failed_) return member.node->on_failed(failure_);
     if (is_welcome_) {
@@ -78,13 +83,22 @@ void HubLink::add(std::shared_ptr<LinkedNode> node) {
 
 void HubLink::remove(const std::shared_ptr<LinkedNode>& node, std::function<void()> gone) {
     const auto place = members_.find(node->name());
-    if (place == members_.end() || place->second.node != node) return gone();
+    if (place == members_.end()) return gone();
+    if (place->second.node != node) {
+        std::erase(place->second.successors, node);
+        return gone();
+    }
     if (place->second.retry != 0) loop_->cancel(place->second.retry);
     if (socket_ && is_welcome_ && place->second.binding != Binding::None) {
         wire::Head head;
         head.type = wire::FrameType::Unbind;
         head.name = node->name();
         send(head, {});
+    }
+    if (auto next = std::move(place->second.successors); !next.empty()) {
+        place->second = Member{.node = next.front(), .successors = {next.begin() + 1, next.end()}};
+        start(place->second);
+        return tell_when_sent(std::move(gone));
     }
     members_.erase(place);
     if (!members_.empty()) return tell_when_sent(std::move(gone));
@@ -400,10 +414,11 @@ void HubLink::on_peer(const wire::Head& head) {
 // The hub is going to stop: everybody leaves at a moment of their own, and comes back to whoever answers then.
 void HubLink::on_drain(const wire::Head& head) {
     const auto within = std::chrono::milliseconds(std::min<std::uint64_t>(head.in_ms, 600'000));
-    loop_->call_at(loop_->clock()->now() + jitter(within), [weak = weak_from_this(), socket = socket_.get()] {
+    // This connection, and not the next one, should the hub end this one first.
+    loop_->call_at(loop_->clock()->now() + jitter(within), [weak = weak_from_this(), which = statistics_.connects] {
         const auto self = weak.lock();
-        if (self && self->socket_.get() == socket && socket->is_open())
-            socket->close(wire::close_code::kGoingAway, "drained");
+        if (self && self->socket_ && self->statistics_.connects == which && self->socket_->is_open())
+            self->socket_->close(wire::close_code::kGoingAway, "drained");
     });
 }
 

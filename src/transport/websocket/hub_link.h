@@ -89,11 +89,13 @@ public:
 private:
     enum class Binding : std::uint8_t { None, Asked, Bound, Refused };
     struct Member {
-        std::shared_ptr<LinkedNode> node;
+        std::shared_ptr<LinkedNode> node = {};
         Binding binding = Binding::None;
-        std::string lease;
+        std::string lease = {};
         net::Loop::TimerId retry = 0;
         bool is_ready = false;
+        // Opened under that name while the one before is still leaving: each has its turn once that is over.
+        std::vector<std::shared_ptr<LinkedNode>> successors = {};
     };
     using Members = std::map<std::string, Member, std::less<>>;
 
@@ -111,6 +113,7 @@ private:
     void lost(const SendError& why);
     void fail(const SendError& why);
     void renew_token();
+    void start(Member& member);
     void bind(Member& member);
     void pump_ready();
     void tell_when_sent(std::function<void()> gone, int looks = 100);

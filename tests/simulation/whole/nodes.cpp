@@ -178,7 +178,20 @@ Ledger::Sending WholeWorld::draw_sending(Node& node) {
     return sending;
 }
 
+void WholeWorld::ping(Node& node) {
+    const std::uint64_t token = ++node.last_token;
+    const std::string& to = nodes_[draws_.below(nodes_.size())]->name;
+    trace("ping", node.name + " > " + to, token);
+    ledger_.pings(node.life, token);
+    static_cast<WebSocketTransport&>(node.box->transport())
+        .ping(to, draws_.between(100ms, 5'000ms),
+              [this, life = node.life, token](const std::expected<void, SendError>& result) {
+                  is_settled(life, token, result ? Answer() : Answer(std::unexpected(result.error())));
+              });
+}
+
 void WholeWorld::send_something(Node& node) {
+    if (draws_.one_in(200)) return ping(node);
     const Ledger::Sending sending = draw_sending(node);
     const MessageId id = ledger_.sends(sending);
     const std::size_t padding = draws_.one_in(10) ? draws_.below(weather_.largest_payload + 1) : 0;

@@ -133,6 +133,7 @@ Outcome WholeWorld::run() {
     }
     for (const auto& node : nodes_) keep_sending(*node);
     keep_breaking();
+    watch_hub();
     run_for(weather_.duration);
     heal();
     run_for(kRepairTime + kLongestFreeze);
@@ -178,6 +179,19 @@ void WholeWorld::drain_hub() {
     });
 }
 
+// Its bounds hold at any time.
+void WholeWorld::watch_hub() {
+    after(200ms, [this] { watch_hub(); });
+    if (!hub_) return;
+    const HubLimits& limits = weather_.hub;
+    hub_->connections().for_each([&](const hub::Connection& connection) {
+        if (connection.waiting() > limits.out_queue_bytes + limits.max_intent_bytes)
+            ledger_.violated("the hub keeps " + std::to_string(connection.waiting()) + " bytes for one client");
+        if (connection.watch_count() > limits.watches_per_connection)
+            ledger_.violated("the hub keeps " + std::to_string(connection.watch_count()) + " watches of one client");
+    });
+}
+
 // ---- faults ----
 
 void WholeWorld::keep_breaking() {
@@ -213,6 +227,10 @@ void WholeWorld::break_connection(Place& place) {
     trace("break", place.name, kind);
     switch (kind) {
         case 0:
+            for (const Node* node : place.nodes) {
+                if (node->box) return static_cast<WebSocketTransport&>(node->box->transport()).cut();
+            }
+            return;
         case 1:
             return world_.cut(connection);
         case 2:

@@ -104,6 +104,7 @@ private:
     void start_hub();
     void stop_hub(Death how);
     void drain_hub();
+    void watch_hub();
 
     // Programs and their nodes (nodes.cpp).
     void start(Place& place);
@@ -114,6 +115,7 @@ private:
     void has_ended(Place& place);
     void keep_sending(Node& node);
     void send_something(Node& node);
+    void ping(Node& node);
     void send(Node& node, const Ledger::Sending& sending, const IntentBox& intent, const SendOpts& opts);
     Ledger::Sending draw_sending(Node& node);
     void is_settled(Life life, std::uint64_t token, Answer result);
