@@ -271,8 +271,7 @@ using SendSignature = void(std::expected<void, SendError>);
 //
 //     auto answer = co_await async_request(alice, "bob", question);
 //     auto future = async_request(alice, "bob", question, {.timeout = 1s}, boost::asio::use_future);
-//     async_send(alice, "bob", note, boost::asio::bind_executor(strand, [](std::expected<void, SendError> sent) { …
-//     }));
+//     async_send(alice, "bob", note, boost::asio::bind_executor(strand, [](auto sent) { … }));
 //
 // - The handler runs on its associated executor, always posted to it; without one, on Asio's system executor, that is
 //   on a thread of Asio's own.
@@ -354,10 +353,9 @@ private:
 // For P2PBoxOptions::executor and wherever else a nya::Executor is asked for: work runs on the threads that run the
 // context, in order, one at a time.
 //
-// - An io_context as it is: only if one thread runs it. Then what its coroutines and handlers send to a node that is
-// idle
-//   is handled before send returns, as between nodes of one executor. Run by several threads, it needs a strand;
-//   so does a thread_pool.
+// - An io_context as it is: only if one thread runs it. Then what its coroutines and handlers send to a node that
+//   is idle is handled before send returns, as between nodes of one executor. Run by several threads, it needs a
+//   strand; so does a thread_pool.
 // - A strand: the same for those who run on that strand; for everybody else, posted.
 // - It gives the context no work: as with anything that other threads feed, a work guard keeps run() from returning.
 //   What is posted while the context is stopped waits until it runs again (a game may poll() once a frame).
