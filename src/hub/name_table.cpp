@@ -113,7 +113,12 @@ NameTable::Outcome NameTable::bind(Party& party, const Bid& bid) {
 }
 
 NameTable::Outcome NameTable::ask_holder(Name& name, Party& party, const Bid& bid) {
-    if (name.claim) return &name.claim->claimant == &party ? Outcome::Waits : Outcome::TakenByOwn;
+    if (name.claim) {
+        if (&name.claim->claimant != &party) return Outcome::TakenByOwn;
+        name.claim->instance = bid.instance;
+        name.claim->has_sessions = bid.has_sessions;
+        return Outcome::Waits;
+    }
     name.claim = std::make_unique<Claim>(name, party);
     name.claim->instance = bid.instance;
     name.claim->has_sessions = bid.has_sessions;
@@ -139,6 +144,13 @@ void NameTable::refuse_claim(Name& name) {
     loop_.cancel(claim->timer);
     if (name.holder != nullptr) --name.holder->questions_;
     claim->claimant.tell_taken(name);
+}
+
+// Its claimant does not want the name any more.
+void NameTable::withdraw_claim(Name& name) {
+    loop_.cancel(name.claim->timer);
+    if (name.holder != nullptr) --name.holder->questions_;
+    name.claim.reset();
 }
 
 void NameTable::lives(Party& party) {
@@ -182,6 +194,7 @@ void NameTable::detach(Name& name) {
 
 bool NameTable::unbind(Party& party, std::string_view text) {
     Name* name = find(text);
+    if (name != nullptr && name->claim && &name->claim->claimant == &party) withdraw_claim(*name);
     if (name == nullptr || name->holder != &party) return false;
     if (name->claim) {
         grant_claim(*name);
@@ -193,11 +206,7 @@ bool NameTable::unbind(Party& party, std::string_view text) {
 }
 
 void NameTable::leave(Party& party, bool is_orderly) {
-    while (Claim* claim = party.claims_.front()) {
-        loop_.cancel(claim->timer);
-        if (claim->name.holder != nullptr) --claim->name.holder->questions_;
-        claim->name.claim.reset();
-    }
+    while (Claim* claim = party.claims_.front()) withdraw_claim(claim->name);
     while (!party.names_.empty()) {
         Name& name = *party.names_.back();
         if (name.claim) {

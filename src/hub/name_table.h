@@ -183,6 +183,7 @@ private:
     void grant(Name& name, Party& party, const Bid& bid, bool is_proven);
     void grant_claim(Name& name);
     void refuse_claim(Name& name);
+    void withdraw_claim(Name& name);
     void detach(Name& name);
     void set_absent(Name& name, wire::PeerState state);
     void tell_watchers(Name& name);

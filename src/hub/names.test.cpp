@@ -87,6 +87,19 @@ TEST_CASE("while one instance of the owner waits, another one is told to try aga
     CHECK(second->hears(R"({"t":"bound","n":"alice")"));
 }
 
+// Went wrong once: it got the name all the same, and kept it from everybody as long as its connection lived.
+TEST_CASE("who waits for a name and gives it up does not get it") {
+    HubWorld world;
+    auto old = world.node("alice", kKey, kFirst);
+    world.world.swallow(old->connection());
+    auto second = world.client();
+    second->say(hello(kSecond));
+    world.world.run_for(100ms);
+    second->say(R"({"t":"unbind","n":"alice"})");
+    CHECK(!second->hears(R"({"t":"bound")", 3s));
+    CHECK(world.core->names().find("alice")->instance == 0xa1);
+}
+
 TEST_CASE("a half-open connection loses its name after one second to another instance of its owner") {
     HubWorld world;
     auto watcher = world.node("watcher");

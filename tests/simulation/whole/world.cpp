@@ -220,6 +220,11 @@ void WholeWorld::break_something() {
 }
 
 void WholeWorld::break_connection(Place& place) {
+    if (draws_.one_in(3)) {  // and again, while it is coming back
+        after(draw_up_to(1s), [this, &place, number = place.programs] {
+            if (place.program && place.programs == number && !is_healed_) break_connection(place);
+        });
+    }
     const auto connections = world_.connections(*place.program->net);
     if (connections.empty()) return;
     const auto connection = connections.back();
@@ -234,7 +239,9 @@ void WholeWorld::break_connection(Place& place) {
         case 1:
             return world_.cut(connection);
         case 2:
-            return world_.cut_one_end(connection, SimWorld::Side::Connecting);
+            // What it has sent arrives later than its successor's words, or never.
+            world_.cut_one_end(connection, SimWorld::Side::Connecting);
+            return after(draw_up_to(12s), [this, connection] { world_.heal(connection); });
         case 3:
             return world_.cut_one_end(connection, SimWorld::Side::Accepting);
         default:
