@@ -9,7 +9,7 @@
 // does not come back.
 #include <nyamesh/hub.h>
 
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 #include "transport/websocket/links.h"
 #include "transport/websocket/websocket_transport.h"
 

@@ -5,7 +5,7 @@
 #include <nya/random.h>
 
 #include "hub/hub_core.h"
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 
 #include <atomic>
 #include <future>

@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 #include "net/websocket.h"
 #include "support/test_certificates.h"
 

@@ -1,4 +1,4 @@
-// Loop: one thread's sockets and timers, real (asio_loop.h) or simulated (tests/simulation).
+// Loop: one thread's sockets and timers, real (epoll_loop.h) or simulated (tests/simulation).
 //
 // All networked state lives on one loop. Everything here may be called only on the loop's thread, but for post() and
 // runs_here(). Callbacks come on that thread, never from inside the call that asked for them.

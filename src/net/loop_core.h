@@ -1,4 +1,4 @@
-// LoopCore: what the streams and listeners of one AsioLoop share. It lives as long as the last of them.
+// LoopCore: what the streams and listeners of one EpollLoop share. It lives as long as the last of them.
 //
 // A turn: the reactor calls whoever's descriptor is ready, and then on_turn(). There tasks and timers run, and at last
 // every dirty stream sends once.

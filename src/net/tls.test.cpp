@@ -1,7 +1,7 @@
 // TLS over real loopback connections, with certificates made for the test.
 #include "net/tls.h"
 
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 #include "support/bus_kit.h"
 #include "support/test_certificates.h"
 

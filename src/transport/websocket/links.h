@@ -9,7 +9,7 @@
 #include <nyamesh/send_error.h>
 
 #include "base/mutex.h"
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 #include "session/byte_budget.h"
 #include "transport/websocket/hub_link.h"
 

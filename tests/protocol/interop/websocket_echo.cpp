@@ -3,7 +3,7 @@
 //   websocket_echo server         listens on a port of the system's choice, prints it, and sends every message back
 //   websocket_echo client URL     sends a list of messages, wants each of them back, closes; the exit code is 0 if all
 //                                 was right
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 #include "net/websocket.h"
 
 #include <cstdio>
@@ -24,7 +24,7 @@ constexpr std::size_t kMaxMessage = 1024 * 1024;
 
 class EchoServer {
 public:
-    explicit EchoServer(AsioLoop& loop) : loop_(loop) {}
+    explicit EchoServer(EpollLoop& loop) : loop_(loop) {}
 
     int run() {
         auto listener = loop_.listen({"127.0.0.1", 0}, nullptr, [this](std::unique_ptr<Stream> stream, const Address&) {
@@ -77,13 +77,13 @@ private:
         std::unique_ptr<WebSocket> socket;
     };
 
-    AsioLoop& loop_;
+    EpollLoop& loop_;
     std::unordered_map<void*, std::unique_ptr<Connection>> connections_;
 };
 
 class EchoClient final : public WebSocketEvents {
 public:
-    explicit EchoClient(AsioLoop& loop) : loop_(loop) {
+    explicit EchoClient(EpollLoop& loop) : loop_(loop) {
         for (const std::size_t size : {0u, 1u, 125u, 126u, 65'535u, 65'536u, 200'000u}) {
             messages_.emplace_back(Opcode::Text, std::string(size, 'x'));
             messages_.emplace_back(Opcode::Binary, std::string(size, '\xFE'));
@@ -143,7 +143,7 @@ private:
         if (is_done()) socket_->close(1000, "done");
     }
 
-    AsioLoop& loop_;
+    EpollLoop& loop_;
     std::vector<std::pair<Opcode, std::string>> messages_;
     std::unique_ptr<WebSocket> socket_;
     std::size_t next_ = 0;
@@ -154,7 +154,7 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    AsioLoop loop;
+    EpollLoop loop;
     if (argc == 2 && std::string_view(argv[1]) == "server") return EchoServer(loop).run();
     if (argc == 3 && std::string_view(argv[1]) == "client") return EchoClient(loop).run(argv[2]);
     std::fprintf(stderr, "usage: websocket_echo server | client URL\n");

@@ -1,5 +1,5 @@
 // Real sockets on loopback: a loop of its own thread, ports from the system, waiting on events.
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 
 #include "support/bus_kit.h"
 
@@ -167,7 +167,7 @@ TEST_CASE("an address in use is named") {
 }
 
 TEST_CASE("posts from many threads keep each thread's order; timers run in order of time; a stopped loop takes none") {
-    auto loop = std::make_shared<AsioLoop>();
+    auto loop = std::make_shared<EpollLoop>();
     std::array<int, 4> last{};
     int ran = 0;
     const auto count = [&] {
@@ -254,9 +254,9 @@ TEST_CASE("out of descriptors: connections wait in the backlog, and are accepted
 
 // What is left holds the loop, as tasks of streams and nodes do. If it stayed, LeakSanitizer would tell.
 TEST_CASE("what has not run when a loop ends is dropped, so that it does not keep the loop alive") {
-    std::weak_ptr<AsioLoop> gone;
+    std::weak_ptr<EpollLoop> gone;
     {
-        auto loop = std::make_shared<AsioLoop>();
+        auto loop = std::make_shared<EpollLoop>();
         gone = loop;
         bool ran = false;
         loop->call_at(loop->clock()->now() + 1h, [loop] { FAIL("an hour has passed"); });

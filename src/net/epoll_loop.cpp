@@ -1,4 +1,4 @@
-#include "net/asio_loop.h"
+#include "net/epoll_loop.h"
 
 #include "net/loop_core.h"
 #include "net/socket_listener.h"
@@ -9,56 +9,56 @@
 
 namespace nyamesh::net {
 
-AsioLoop::AsioLoop() : impl_(std::make_shared<LoopCore>()) {}
+EpollLoop::EpollLoop() : impl_(std::make_shared<LoopCore>()) {}
 
-AsioLoop::~AsioLoop() {
+EpollLoop::~EpollLoop() {
     impl_->end();
 }
 
-void AsioLoop::run() {
+void EpollLoop::run() {
     const auto impl = impl_;  // what is dropped at the end may hold us
     impl->run();
 }
 
-void AsioLoop::stop() {
+void EpollLoop::stop() {
     impl_->stop();
 }
 
-bool AsioLoop::post(nya::Task task) {
+bool EpollLoop::post(nya::Task task) {
     return impl_->post(std::move(task));
 }
 
-bool AsioLoop::runs_here() const noexcept {
+bool EpollLoop::runs_here() const noexcept {
     return impl_->runs_here();
 }
 
-const std::shared_ptr<nya::Clock>& AsioLoop::clock() const noexcept {
+const std::shared_ptr<nya::Clock>& EpollLoop::clock() const noexcept {
     return impl_->clock();
 }
 
-Loop::TimerId AsioLoop::call_at(nya::Clock::time_point when, nya::Task task) {
+Loop::TimerId EpollLoop::call_at(nya::Clock::time_point when, nya::Task task) {
     return impl_->call_at(when, std::move(task));
 }
 
-void AsioLoop::cancel(TimerId timer) {
+void EpollLoop::cancel(TimerId timer) {
     impl_->cancel(timer);
 }
 
-std::unique_ptr<Stream> AsioLoop::connect(const Target& target, std::shared_ptr<const TlsContext> tls,
-                                          StreamEvents& events) {
+std::unique_ptr<Stream> EpollLoop::connect(const Target& target, std::shared_ptr<const TlsContext> tls,
+                                           StreamEvents& events) {
     auto stream = std::make_unique<SocketStream>(impl_);
     stream->connect(target, std::move(tls), events);
     return stream;
 }
 
-std::expected<std::unique_ptr<Listener>, std::string> AsioLoop::listen(const Address& where,
-                                                                       std::shared_ptr<const TlsContext> tls,
-                                                                       AcceptCallback on_accept) {
+std::expected<std::unique_ptr<Listener>, std::string> EpollLoop::listen(const Address& where,
+                                                                        std::shared_ptr<const TlsContext> tls,
+                                                                        AcceptCallback on_accept) {
     return SocketListener::listen(impl_, where, std::move(tls), std::move(on_accept));
 }
 
 struct LoopThread::Impl {
-    std::shared_ptr<AsioLoop> loop = std::make_shared<AsioLoop>();
+    std::shared_ptr<EpollLoop> loop = std::make_shared<EpollLoop>();
     std::thread thread;
 };
 
@@ -78,7 +78,7 @@ LoopThread::~LoopThread() {
     }
 }
 
-const std::shared_ptr<AsioLoop>& LoopThread::loop() const noexcept {
+const std::shared_ptr<EpollLoop>& LoopThread::loop() const noexcept {
     return impl_->loop;
 }
 

@@ -1,9 +1,9 @@
-// AsioLoop: the real Loop, over epoll. One thread runs it.
+// EpollLoop: the real Loop, over epoll. One thread runs it.
 //
 // It reads into one buffer per loop and sends out of one per connection (see docs/design/hub.md for what that wins).
 // Timers are as precise as epoll_wait: they run up to a millisecond late, never early.
 //
-// The name is from when Boost.Asio told readiness. It did so with one epoll_ctl per message.
+// Boost.Asio would do as well, with one epoll_ctl more per message.
 #pragma once
 
 #include "net/loop.h"
@@ -14,10 +14,10 @@ namespace nyamesh::net {
 
 class LoopCore;
 
-class AsioLoop final : public Loop {
+class EpollLoop final : public Loop {
 public:
-    AsioLoop();
-    ~AsioLoop() override;  // after run() has returned
+    EpollLoop();
+    ~EpollLoop() override;  // after run() has returned
 
     // Works until stop(), on the calling thread, which becomes the loop's. What was posted before stop() still runs;
     // timers that are left are dropped, on this thread, so what they hold does not keep the loop alive.
@@ -44,7 +44,7 @@ class LoopThread {
 public:
     explicit LoopThread(std::string name);
     ~LoopThread();  // stops and joins; destroyed on its own thread it detaches
-    const std::shared_ptr<AsioLoop>& loop() const noexcept;
+    const std::shared_ptr<EpollLoop>& loop() const noexcept;
 
 private:
     struct Impl;
