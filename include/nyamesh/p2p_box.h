@@ -151,7 +151,8 @@ public:
     std::future<std::expected<void, SendError>> send_async(std::string_view to, const IntentBox& intent,
                                                            const SendOpts& opts = {});
 
-    // News of the wire, told in turn with the node's messages; a node in process has none. Each adds a handler.
+    // News of the wire, told in turn with the node's messages; a node in process has none. Each adds a handler. The
+    // first on_state() is told the latest state even if it came before.
     std::expected<Registration, SendError> on_state(std::move_only_function<void(const StateChange&)> handler);
     std::expected<Registration, SendError> on_unconfirmed(
         std::move_only_function<void(const UnconfirmedIntent&)> handler);

@@ -102,16 +102,13 @@ void Gateways::node_closing(std::string_view id) {
     if (lent) lent->begin_close();
 }
 
-void Gateways::node_closed(std::string_view id) {
-    std::shared_ptr<WebSocketTransport> lent;
-    {
-        const nya::Lock lock(mutex_);
-        const auto place = lent_.find(id);
-        if (place == lent_.end()) return;
-        lent = std::move(place->second);
-        lent_.erase(place);
-    }
-    lent->close();
+std::shared_ptr<Transport> Gateways::node_closed(std::string_view id) {
+    const nya::Lock lock(mutex_);
+    const auto place = lent_.find(id);
+    if (place == lent_.end()) return nullptr;
+    const std::shared_ptr<Transport> lent = std::move(place->second);
+    lent_.erase(place);
+    return lent;
 }
 
 std::vector<std::shared_ptr<WebSocketTransport>> Gateways::take_back(const Gateway& gateway) {

@@ -57,9 +57,9 @@ public:
 
     // A borrower's way out; made when it is first asked for.
     std::shared_ptr<Transport> transport_of(std::string_view id);
-    // The node is about to leave the bus; then, it has.
+    // The node is about to leave the bus; then, it has: what it had borrowed is to be closed.
     void node_closing(std::string_view id);
-    void node_closed(std::string_view id);
+    std::shared_ptr<Transport> node_closed(std::string_view id);
 
 private:
     friend class Gateway;

@@ -8,6 +8,7 @@
 #include <nya/expected.h>
 #include <nyamesh/names.h>
 
+#include "base/mutex.h"
 #include "bus/bus_core.h"
 #include "intent/quote.h"
 #include "p2p/gateways.h"
@@ -26,6 +27,9 @@ struct P2PBox::Impl {
     LocalNode node;
     std::unique_ptr<Transport> transport;
     std::unique_ptr<p2p::Gateway> gateway = {};  // of one that lends its connection
+    // What was borrowed until the close: one inside a handler did not wait for it to leave.
+    nya::Mutex borrowed_mutex = {};
+    std::shared_ptr<Transport> borrowed NYA_GUARDED_BY(borrowed_mutex) = {};
 
     ~Impl() { close(); }
 
@@ -36,8 +40,15 @@ struct P2PBox::Impl {
         if (lent) lent->node_closing(node.id());
         transport->begin_close();
         node.close();
-        if (lent) lent->node_closed(node.id());
         transport->close();
+        if (const auto leaving = give_back(lent.get())) leaving->close();
+    }
+
+    std::shared_ptr<Transport> give_back(p2p::Gateways* lent) {
+        auto fresh = lent ? lent->node_closed(node.id()) : nullptr;
+        const nya::Lock lock(borrowed_mutex);
+        if (fresh) borrowed = std::move(fresh);
+        return borrowed;
     }
 
     // The gateways of its bus, if it may use them.

@@ -76,6 +76,28 @@ TEST_CASE_FIXTURE(TwoProcesses, "when the gateway closes the lending ends; the n
     CHECK_FALSE(local.send("far", IntentBox("n", 1)).has_value());
 }
 
+// Went wrong once: nobody waited for what was on its way, and a process that ended then took it along.
+TEST_CASE_FIXTURE(TwoProcesses,
+                  "a close inside a handler leaves the borrowed connection under way; one outside waits for it") {
+    auto gateway = open_gateway(here, "gateway");
+    auto asker = open_local(here, "asker");
+    auto far = open(there, "far");
+    wait_for(far);
+    for (int i = 0; i < 20; ++i) {
+        auto local = open_local(here, "local");
+        CHECK(local.on("leave", [&](const IntentBox&, std::string_view) {
+            static_cast<void>(local.send("far", IntentBox("bye", i)));
+            local.close();
+        }));
+        wait_for(local);
+        CHECK(asker.send("local", IntentBox("leave", 0), {.wait = Wait::Handled}));
+        local.close();
+        const auto names = far.list_names("local");
+        REQUIRE(names.has_value());
+        CHECK(names->empty());
+    }
+}
+
 // Every process has a gateway and an in-process node, everybody sends to everybody: each message arrives once.
 TEST_CASE_FIXTURE(Meeting, "no envelope loops, in any topology of up to four processes with gateways") {
     for (int processes = 1; processes <= 4; ++processes) {
