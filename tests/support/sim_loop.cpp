@@ -128,6 +128,7 @@ struct Connection {
     std::array<End, 2> ends;
     std::array<Way, 2> ways;  // by the end they lead to
     bool awaits_accept = false;
+    bool is_cut = false;  // nothing arrives any more but the resets
 };
 
 }  // namespace
@@ -533,7 +534,7 @@ void SimCore::arrive(std::uint64_t id, std::size_t side) {
     Connection& connection = *find(id);
     Way& way = connection.ways[side];
     End& end = connection.ends[side];
-    if (way.is_swallowed || connection.awaits_accept) return;
+    if (way.is_swallowed || connection.is_cut || connection.awaits_accept) return;
     while (!way.packets.empty() && way.packets.front().arrival <= now) {
         way.arrived += way.packets.front().bytes;
         way.has_fin = way.has_fin || way.packets.front().is_fin;
@@ -848,7 +849,7 @@ void SimWorld::cut(ConnectionId id) {
         connection->ways[side].drop();
         core_->send_reset(*connection, side);
     }
-    core_->swallow(*connection);  // what is sent before the resets arrive comes to nothing
+    connection->is_cut = true;  // what is sent before the resets arrive comes to nothing
 }
 
 void SimWorld::cut_one_end(ConnectionId id, Side sees_it) {

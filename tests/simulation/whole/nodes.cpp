@@ -58,6 +58,7 @@ void WholeWorld::open(Node& node) {
     box_options.queue_limit = weather_.queue_limit;
     node.box = std::make_unique<P2PBox>(P2PBox::open(std::move(transport), std::move(box_options)).value());
     const Life life = node.life = ++last_life_;
+    program.lives.push_back(life);
     node.closes_in_handler = node.is_closing = false;
     ledger_.begins(node.name, life);
     trace("open", node.name, life);
@@ -83,10 +84,12 @@ void WholeWorld::kill(Place& place) {
     trace("kill", place.name);
     program.net->unplug(draws_.one_in(2) ? Death::PeersSeeReset : Death::PeersSeeNothing);
     program.app->die();
+    for (const Life life : program.lives) {  // who has closed may still have had something to hear
+        ledger_.is_killed(life);
+        killed_.insert(life);
+    }
     for (Node* node : place.nodes) {
         if (!node->box) continue;
-        ledger_.is_killed(node->life);
-        killed_.insert(node->life);
         node->life = 0;
         program.net->post([box = std::move(node->box)] {});
     }

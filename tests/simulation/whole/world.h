@@ -52,6 +52,7 @@ private:
         std::shared_ptr<testing::SimLoop> app;
         std::shared_ptr<MessageBus> bus;
         std::shared_ptr<websocket::Links> links;
+        std::vector<Life> lives;  // of its nodes, those that have closed included
     };
     struct Place;
     // One node after the other of that name.
